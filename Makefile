@@ -1,0 +1,40 @@
+# Everything starts here: a fresh clone needs only Python 3.11 and make.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     := .uv/bin/uv
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+
+.PHONY: setup up test check bench lock clean
+
+setup: $(VENV)/.ready  ## the environment in .venv, as locked
+
+# uv comes by pip into a folder of its own, so that nothing is asked of the machine.
+$(UV):
+	$(PYTHON) -m venv .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.13'
+
+$(VENV)/.ready: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --frozen --quiet --python $(PYTHON)
+	@touch $@
+
+up: setup  ## a real answer of the real model, then the server on 127.0.0.1:8090
+	$(BIN)/isthmus up --hello
+
+check: setup  ## style, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+test: check  ## all that CI runs
+	$(BIN)/python -m pytest -q
+
+bench: setup  ## CPU, latency, streams and memory beside nginx and LiteLLM, in one run
+	$(BIN)/python bench/run.py
+
+lock: | $(UV)  ## resolve the dependencies anew
+	$(UV) lock
+
+clean:
+	rm -rf $(VENV) .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis

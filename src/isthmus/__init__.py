@@ -1,0 +1,3 @@
+"""isthmus: one endpoint over closed and open models."""
+
+__version__ = "0.1.0"

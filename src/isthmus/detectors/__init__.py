@@ -1,0 +1,1 @@
+"""Finding labels in text (to come)."""

@@ -1,0 +1,65 @@
+"""Which offers serve a request, in which order, and why the others do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from isthmus.domain.label import Labelled
+from isthmus.domain.offer import Goal, Offer
+
+ReasonCode = Literal[
+    "not_cleared",
+    "not_capable",
+    "context_too_long",
+    "output_too_long",
+    "retired",
+    "resting",
+    "preferred_other",
+    "attempts_spent",
+    "failed",
+]
+"""Why an offer did not serve.
+
+not_cleared        a label of the request is not in the offer's clearance
+not_capable        the offer cannot do something the request needs
+context_too_long   the estimated prompt and answer do not fit
+output_too_long    more output was asked for than the offer gives
+retired            the date of its retirement has passed
+resting            its circuit breaker is open after failures
+preferred_other    it could have served; the goal put another before it
+attempts_spent     it could have served; the tries of the workload ended before its turn
+failed             it was tried and failed
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """An offer that was not used, and why: a code for programmes, a sentence for people."""
+
+    offer: str
+    code: ReasonCode
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An offer that may serve."""
+
+    offer: Offer
+    expected_cost: Decimal | None
+    """Dollars, by the estimate of tokens. None: no price known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The result of choosing. An empty route means that the request is refused."""
+
+    workload: str
+    goal: Goal
+    route: tuple[Candidate, ...]
+    rejected: tuple[Rejection, ...]
+    labels: tuple[Labelled, ...]
+    catalog_version: str
+    """Hash of the offers, workloads and prices in force."""

@@ -1,0 +1,91 @@
+"""What the ledger keeps of a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from isthmus.domain.decision import Rejection
+from isthmus.domain.label import Labelled
+from isthmus.domain.offer import Goal, Side
+from isthmus.domain.principal import Principal
+from isthmus.domain.request import RequestId
+from isthmus.domain.usage import Usage
+
+Outcome = Literal["completed", "refused", "failed", "interrupted", "client_gone", "crashed"]
+"""How a request ended.
+
+completed     the client was sent the whole answer
+refused       isthmus said no, nothing was sent to an offer (policy, capability, bad request past the key)
+failed        every offer tried failed before the first byte of an answer
+interrupted   the offer died after the first byte of the answer
+client_gone   the client left before the answer was complete
+crashed       isthmus itself stopped while the request was in flight; found at the next start
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at one offer."""
+
+    offer: str
+    started: float
+    """Seconds after the request began."""
+    seconds: float
+    status: int | None
+    """HTTP status of the answer; None: there was none."""
+    error: str | None = None
+    """Code of the error (`errors.py`); None: it served."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Opened:
+    """A request has begun. Written so that one that a crash cut off can be told from one that never was."""
+
+    id: RequestId
+    began: datetime
+    principal: Principal
+    dialect: str
+    model: str
+    workload: str | None
+    conversation: str | None = None
+    labels: tuple[Labelled, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Entry:
+    """The record of one request, complete. Not frozen only because it is made on the hot path; never changed."""
+
+    id: RequestId
+    began: datetime
+    principal: Principal
+    dialect: str
+    """Of the client."""
+    model: str
+    """As the client named it."""
+    workload: str | None
+    conversation: str | None
+    labels: tuple[Labelled, ...]
+    outcome: Outcome
+    error: str | None
+    """Code of the error the client was told; None: none."""
+    offer: str | None
+    """Name of the offer that served, or was the last to fail."""
+    offer_model: str | None
+    side: Side | None
+    streamed: bool
+    usage: Usage | None
+    """As billed by the provider; None: it told none."""
+    cost: Decimal | None
+    """Dollars; None: usage or price not known."""
+    price_source: str | None
+    first_token: float | None
+    """Seconds from the request's arrival to the first byte of the answer's body."""
+    total: float
+    """Seconds from the request's arrival to the end."""
+    goal: Goal | None
+    attempts: tuple[Attempt, ...]
+    rejected: tuple[Rejection, ...]
+    catalog_version: str | None

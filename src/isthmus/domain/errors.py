@@ -1,0 +1,222 @@
+"""Every error isthmus raises, in one tree.
+
+    IsthmusError                 code · status · retryable · hint
+    ├── RequestError             the caller can mend it
+    │   ├── InvalidRequest         400 invalid_request
+    │   ├── Unsupported            400 unsupported_parameter
+    │   ├── InvalidKey             401 invalid_api_key
+    │   ├── UnknownModel           404 model_not_found
+    │   ├── TooLarge               413 request_too_large
+    │   └── NotCapable             400 no_capable_offer
+    ├── PolicyError              perimeter, clearance, budget; the reason is part of the answer
+    │   └── PerimeterDenied        403 perimeter_denied
+    ├── ProviderError            upstream failed
+    │   ├── UpstreamUnreachable    502 upstream_unreachable
+    │   ├── UpstreamTimeout        504 upstream_timeout
+    │   ├── UpstreamRefused        the upstream's own status, upstream_error
+    │   ├── UpstreamMalformed      502 upstream_malformed
+    │   ├── StreamInterrupted      502 stream_interrupted
+    │   └── NoHealthyOffer         503 no_healthy_offer
+    ├── ToolError                told to the model; the run goes on
+    ├── ConfigError              stops the start; names the file, the key and the fix
+    ├── LedgerError              503 ledger_unavailable; never swallowed
+    └── Overloaded               503 overloaded
+
+The class carries a stable code, an HTTP status and whether another try may help; the instance says what happened
+and, in `hint`, what to do. A message never contains message content or a credential.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class IsthmusError(Exception):
+    """Root of the tree."""
+
+    code: ClassVar[str] = "internal_error"
+    status: int = 500
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    @property
+    def sentence(self) -> str:
+        """The message and, where there is one, the hint: what a person is shown."""
+        return f"{self.message} {self.hint}" if self.hint else self.message
+
+
+class RequestError(IsthmusError):
+    """The caller can mend it. `param` names the field of the caller's dialect, where one is to blame."""
+
+    code = "invalid_request"
+    status = 400
+
+    def __init__(self, message: str, *, hint: str | None = None, param: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.param = param
+
+
+class InvalidRequest(RequestError):
+    """The body is not what its dialect says it should be."""
+
+
+class Unsupported(RequestError):
+    """What was asked cannot be said in the dialect of the chosen offer, and is not dropped silently."""
+
+    code = "unsupported_parameter"
+
+
+class InvalidKey(RequestError):
+    """No key, or one that is unknown or revoked."""
+
+    code = "invalid_api_key"
+    status = 401
+
+
+class UnknownModel(RequestError):
+    """The name is neither a workload nor an offer of this principal."""
+
+    code = "model_not_found"
+    status = 404
+
+
+class TooLarge(RequestError):
+    """A limit on size or count was exceeded."""
+
+    code = "request_too_large"
+    status = 413
+
+
+class NotCapable(RequestError):
+    """No offer of the workload can do what the request needs."""
+
+    code = "no_capable_offer"
+
+
+class PolicyError(IsthmusError):
+    """Policy says no; the reason is part of the answer."""
+
+    code = "policy_denied"
+    status = 403
+
+
+class PerimeterDenied(PolicyError):
+    """No offer of the workload is cleared for the labels of the request."""
+
+    code = "perimeter_denied"
+
+
+class ProviderError(IsthmusError):
+    """An upstream failed.
+
+    Attributes:
+        offer: name of the offer that failed, once known.
+        retry_after: seconds the upstream asked to wait, or None.
+    """
+
+    code = "upstream_error"
+    status = 502
+    retryable = True
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, offer: str | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.offer = offer
+        self.retry_after = retry_after
+
+
+class UpstreamUnreachable(ProviderError):
+    """No connection, or the connection broke before any answer."""
+
+    code = "upstream_unreachable"
+
+
+class UpstreamTimeout(ProviderError):
+    """A deadline passed: `phase` says which (connect, first_byte, between_bytes, total)."""
+
+    code = "upstream_timeout"
+    status = 504
+
+    def __init__(self, message: str, *, phase: str, hint: str | None = None, offer: str | None = None) -> None:
+        super().__init__(message, hint=hint, offer=offer)
+        self.phase = phase
+
+
+class UpstreamRefused(ProviderError):
+    """The upstream answered with an error status.
+
+    Attributes:
+        status: the upstream's status, as it is told on to the caller.
+        upstream_code: the upstream's own error code, or None.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        upstream_code: str | None = None,
+        hint: str | None = None,
+        offer: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, offer=offer, retry_after=retry_after)
+        self.status = status
+        self.upstream_code = upstream_code
+
+
+class UpstreamMalformed(ProviderError):
+    """The upstream's bytes are not HTTP, or not of its dialect."""
+
+    code = "upstream_malformed"
+
+
+class StreamInterrupted(ProviderError):
+    """The upstream died after the first token; what was sent cannot be taken back."""
+
+    code = "stream_interrupted"
+    retryable = False
+
+
+class NoHealthyOffer(ProviderError):
+    """Offers would do, but every one of them is resting, failing or retired."""
+
+    code = "no_healthy_offer"
+    status = 503
+
+
+class ToolError(IsthmusError):
+    """A tool failed; told to the model, the run goes on."""
+
+    code = "tool_error"
+
+
+class ConfigError(IsthmusError):
+    """Settings that cannot be used; `problems` holds one sentence each, with file, key and fix."""
+
+    code = "config_error"
+
+    def __init__(self, message: str, *, hint: str | None = None, problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.problems = problems
+
+
+class LedgerError(IsthmusError):
+    """The record cannot be kept."""
+
+    code = "ledger_unavailable"
+    status = 503
+    retryable = True
+
+
+class Overloaded(IsthmusError):
+    """More work than the limits allow."""
+
+    code = "overloaded"
+    status = 503
+    retryable = True

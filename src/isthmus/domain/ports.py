@@ -1,0 +1,96 @@
+"""What routing needs from outside, as protocols that the edges fulfil and `app.py` hands over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from isthmus.domain.entry import Entry, Opened
+from isthmus.domain.offer import Offer
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """What is sent to an offer. The sender adds address, key and framing."""
+
+    path: str
+    """Below the offer's `base_url`, beginning with a slash; may carry a query."""
+    body: bytes
+    headers: Sequence[tuple[bytes, bytes]] = ()
+    """Beyond those of the offer and of the framing."""
+
+
+class WireResponse(Protocol):
+    """An answer of an offer, its head read and its body to come.
+
+    Leave no response unread: either read to the end or `abort()`.
+    """
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Sequence[tuple[bytes, bytes]]:
+        """Names in lower case, in the order of the wire."""
+        ...
+
+    async def chunk(self) -> bytes:
+        """Whatever part of the body has arrived, at least one byte; empty at the end.
+
+        A slow caller slows the upstream down: what is buffered is bounded.
+
+        Raises:
+            ProviderError: the connection broke or a deadline passed before the end.
+        """
+        ...
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body.
+
+        Raises:
+            ProviderError: as `chunk`; UpstreamMalformed when the body is larger than `limit` bytes.
+        """
+        ...
+
+    def abort(self) -> None:
+        """Give the answer up: closes the connection at once unless the body was read to its end. Never raises."""
+        ...
+
+
+class Sender(Protocol):
+    """The one way out to a model."""
+
+    async def send(self, offer: Offer, request: WireRequest) -> WireResponse:
+        """Send, and return when the head of the answer is there.
+
+        Cancelling closes the connection at once.
+
+        Raises:
+            ProviderError: no connection, no answer in time, or no HTTP.
+            ConfigError: the offer's secret cannot be read.
+        """
+        ...
+
+
+class Recorder(Protocol):
+    """The ledger's writing side, as the road uses it. Calls return at once; writing happens elsewhere."""
+
+    def admit(self) -> str | None:
+        """Whether another request can be recorded.
+
+        Returns:
+            None: yes. Otherwise the reason why not; the settings chose to serve nevertheless.
+
+        Raises:
+            LedgerError: it cannot, and the settings chose to refuse.
+        """
+        ...
+
+    def opened(self, opened: Opened) -> None:
+        """Note that a request has begun."""
+        ...
+
+    def settled(self, entry: Entry) -> None:
+        """Note how it ended. Exactly one for each `opened`."""
+        ...

@@ -1,0 +1,33 @@
+"""What choosing and recording need to know of a request, whatever its dialect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NewType
+
+from isthmus.domain.label import Label
+from isthmus.domain.offer import Need
+
+RequestId = NewType("RequestId", str)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestFacts:
+    """The facts of one request that a dialect can read off its body without understanding all of it."""
+
+    model: str
+    """As the client named it: a workload or an offer."""
+    stream: bool
+    stream_usage: bool = False
+    """The client asked to see usage in the stream."""
+    needs: frozenset[Need] = frozenset()
+    input_tokens: int = 0
+    """Estimated before sending, from the length of the text; never billed on."""
+    max_output_tokens: int | None = None
+    messages: int = 0
+    labels: frozenset[Label] = frozenset()
+    """Declared in the body's `metadata`."""
+    workload: str | None = None
+    """Declared in the body's `metadata`."""
+    conversation: str | None = None
+    """Declared in the body's `metadata`."""

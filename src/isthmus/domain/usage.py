@@ -1,0 +1,75 @@
+"""Tokens of one completion, their price, and what they cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+MILLION = Decimal(1_000_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one completion, as billed. Counts nest: the parts are contained in their whole."""
+
+    input: int = 0
+    """All input tokens, cached ones included."""
+    cached: int = 0
+    """Part of `input` that was read from the provider's prompt cache."""
+    cache_written: int = 0
+    """Part of `input` that was written to the provider's prompt cache."""
+    output: int = 0
+    """All output tokens, reasoning included."""
+    reasoning: int = 0
+    """Part of `output` that was spent on reasoning."""
+
+    def __post_init__(self) -> None:
+        if min(self.input, self.cached, self.cache_written, self.output, self.reasoning) < 0:
+            raise ValueError("token counts are not negative")
+        if self.cached + self.cache_written > self.input:
+            raise ValueError("cached and cache_written tokens are parts of the input")
+        if self.reasoning > self.output:
+            raise ValueError("reasoning tokens are part of the output")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """Dollars per million tokens, and where that was read."""
+
+    input: Decimal
+    output: Decimal
+    cached: Decimal | None = None
+    """None: cached input costs what input costs."""
+    cache_written: Decimal | None = None
+    """None: written input costs what input costs."""
+    per_request: Decimal = Decimal(0)
+    """Dollars for each request, on top."""
+    source: str
+    """Where the figures come from: a package with its version, or `settings`."""
+
+
+FREE = Price(input=Decimal(0), output=Decimal(0), source="own hardware, no price per token")
+
+
+def cost(usage: Usage, price: Price) -> Decimal:
+    """Cost of one completion.
+
+    cost = ((input - cached - written)·p_input + cached·p_cached + written·p_written + output·p_output) / 10⁶
+           + p_request
+
+    Args:
+        usage: tokens as billed.
+        price: dollars per million tokens, in force when the completion ended.
+
+    Returns:
+        Dollars, exact. Rounding is the reader's business.
+    """
+    p_cached = price.input if price.cached is None else price.cached
+    p_written = price.input if price.cache_written is None else price.cache_written
+    plain = usage.input - usage.cached - usage.cache_written
+    tokens = plain * price.input + usage.output * price.output
+    if usage.cached:
+        tokens += usage.cached * p_cached
+    if usage.cache_written:
+        tokens += usage.cache_written * p_written
+    return tokens / MILLION + price.per_request

@@ -1,0 +1,1 @@
+"""Evaluations, drift, economics (to come)."""

@@ -1,0 +1,1 @@
+"""Labels and clearances: which offer may see what."""

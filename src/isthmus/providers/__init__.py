@@ -1,0 +1,1 @@
+"""Wire out: the only part that opens a connection to a model."""

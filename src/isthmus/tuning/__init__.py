@@ -1,0 +1,1 @@
+"""From data set to adapter (to come)."""
