@@ -8,6 +8,8 @@ from typing import Literal
 
 from isthmus.domain.label import Labelled
 from isthmus.domain.offer import Goal, Offer
+from isthmus.domain.request import RequestFacts
+from isthmus.domain.usage import Usage, cost
 
 ReasonCode = Literal[
     "not_cleared",
@@ -43,13 +45,26 @@ class Rejection:
     sentence: str
 
 
+EXPECTED_OUTPUT = 400
+"""Tokens of answer assumed for the expected cost where the request sets no maximum below it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """An offer that may serve."""
 
     offer: Offer
-    expected_cost: Decimal | None
-    """Dollars, by the estimate of tokens. None: no price known."""
+    facts: RequestFacts
+    """Of the request it may serve."""
+
+    @property
+    def expected_cost(self) -> Decimal | None:
+        """Dollars, by the estimate of input and the maximum of output. None: no price known."""
+        if self.offer.price is None:
+            return None
+        most = self.facts.max_output_tokens
+        output = EXPECTED_OUTPUT if most is None else min(most, EXPECTED_OUTPUT)
+        return cost(Usage(input=self.facts.input_tokens, output=output), self.offer.price)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

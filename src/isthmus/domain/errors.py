@@ -6,6 +6,8 @@
     │   ├── Unsupported            400 unsupported_parameter
     │   ├── InvalidKey             401 invalid_api_key
     │   ├── UnknownModel           404 model_not_found
+    │   ├── UnknownPath            404 unknown_path
+    │   ├── MethodNotAllowed       405 method_not_allowed
     │   ├── TooLarge               413 request_too_large
     │   └── NotCapable             400 no_capable_offer
     ├── PolicyError              perimeter, clearance, budget; the reason is part of the answer
@@ -13,7 +15,7 @@
     ├── ProviderError            upstream failed
     │   ├── UpstreamUnreachable    502 upstream_unreachable
     │   ├── UpstreamTimeout        504 upstream_timeout
-    │   ├── UpstreamRefused        the upstream's own status, upstream_error
+    │   ├── UpstreamRefused        400, 413, 415, 422, 429, 502 or 503, upstream_error
     │   ├── UpstreamMalformed      502 upstream_malformed
     │   ├── StreamInterrupted      502 stream_interrupted
     │   └── NoHealthyOffer         503 no_healthy_offer
@@ -42,6 +44,8 @@ class IsthmusError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.request_id: str | None = None
+        """Of the request it ended, once there is one."""
 
     @property
     def sentence(self) -> str:
@@ -82,6 +86,20 @@ class UnknownModel(RequestError):
 
     code = "model_not_found"
     status = 404
+
+
+class UnknownPath(RequestError):
+    """No such endpoint."""
+
+    code = "unknown_path"
+    status = 404
+
+
+class MethodNotAllowed(RequestError):
+    """The endpoint takes another method."""
+
+    code = "method_not_allowed"
+    status = 405
 
 
 class TooLarge(RequestError):
@@ -150,8 +168,11 @@ class UpstreamTimeout(ProviderError):
 class UpstreamRefused(ProviderError):
     """The upstream answered with an error status.
 
+    The caller is told the upstream's status where the request is to blame, 429 and 503 where waiting may help, and
+    502 for the rest: that isthmus' own credential was refused, say, must not look like a fault of the caller's key.
+
     Attributes:
-        status: the upstream's status, as it is told on to the caller.
+        upstream_status: the status of the upstream's answer.
         upstream_code: the upstream's own error code, or None.
     """
 
@@ -166,8 +187,12 @@ class UpstreamRefused(ProviderError):
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message, hint=hint, offer=offer, retry_after=retry_after)
-        self.status = status
+        self.upstream_status = status
         self.upstream_code = upstream_code
+        if status in {400, 413, 415, 422, 429}:
+            self.status = status
+        elif status in {503, 529}:
+            self.status = 503
 
 
 class UpstreamMalformed(ProviderError):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-MILLION = Decimal(1_000_000)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
@@ -24,7 +22,7 @@ class Usage:
     """Part of `output` that was spent on reasoning."""
 
     def __post_init__(self) -> None:
-        if min(self.input, self.cached, self.cache_written, self.output, self.reasoning) < 0:
+        if self.cached < 0 or self.cache_written < 0 or self.reasoning < 0 or self.input < 0 or self.output < 0:
             raise ValueError("token counts are not negative")
         if self.cached + self.cache_written > self.input:
             raise ValueError("cached and cache_written tokens are parts of the input")
@@ -64,12 +62,10 @@ def cost(usage: Usage, price: Price) -> Decimal:
     Returns:
         Dollars, exact. Rounding is the reader's business.
     """
-    p_cached = price.input if price.cached is None else price.cached
-    p_written = price.input if price.cache_written is None else price.cache_written
-    plain = usage.input - usage.cached - usage.cache_written
-    tokens = plain * price.input + usage.output * price.output
-    if usage.cached:
-        tokens += usage.cached * p_cached
-    if usage.cache_written:
-        tokens += usage.cache_written * p_written
-    return tokens / MILLION + price.per_request
+    millionths = usage.input * price.input + usage.output * price.output
+    if usage.cached and price.cached is not None:
+        millionths += usage.cached * (price.cached - price.input)
+    if usage.cache_written and price.cache_written is not None:
+        millionths += usage.cache_written * (price.cache_written - price.input)
+    dollars = millionths.scaleb(-6)
+    return dollars + price.per_request if price.per_request else dollars
