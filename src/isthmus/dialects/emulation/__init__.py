@@ -1,0 +1,13 @@
+"""Tool calls and structured answers on offers that have only answers constrained by a schema of an object.
+
+Small open models seldom call tools through their chat template, even where a call is required; constrained to a union
+of the tools' schemas they do. So tools become such a union, and what the model writes becomes tool calls again. The
+same goes for schemas whose top level is no object, at which such models and engines fail: they are wrapped in one.
+
+One call at most per answer: `parallel_tool_calls` allows more but does not ask for them. Log probabilities cannot be
+told, for they are those of a text that the client does not see.
+"""
+
+from isthmus.dialects.emulation.plan import Emulation, EventFilter, plan
+
+__all__ = ["Emulation", "EventFilter", "plan"]

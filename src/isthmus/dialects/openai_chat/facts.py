@@ -1,0 +1,196 @@
+"""What choosing needs of a request, and the little of a body that changes on its way to an offer of this dialect.
+
+This is the hot path of passed-through requests: one typed, partial decode, in which messages are counted and left.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from isthmus.dialects.openai_chat.complaint import UNREADABLE, invalid
+from isthmus.domain.errors import InvalidRequest
+from isthmus.domain.label import Label, label
+from isthmus.domain.offer import Need
+from isthmus.domain.request import RequestFacts
+
+BYTES_PER_TOKEN = 4
+"""Of JSON in English; other scripts have fewer tokens per byte than this says, so that the estimate is rather high."""
+
+TOKENS_PER_IMAGE = 765
+"""Of a square image of 1024 pixels at high detail: https://platform.openai.com/docs/guides/images-vision"""
+
+CONVERSATION_LIMIT = 256
+"""Characters of a conversation's name."""
+
+
+class _StreamOptions(msgspec.Struct):
+    include_usage: bool | None = None
+
+
+class _ResponseFormat(msgspec.Struct):
+    type: str
+
+
+class _Metadata(msgspec.Struct):
+    labels: str | None = msgspec.field(name="isthmus-labels", default=None)
+    workload: str | None = msgspec.field(name="isthmus-workload", default=None)
+    conversation: str | None = msgspec.field(name="isthmus-conversation", default=None)
+
+
+class _Message(msgspec.Struct):
+    content: msgspec.Raw = msgspec.Raw()
+    """Left as it is: to make a `str` of it costs three times as much where it is not ASCII."""
+
+
+class _Body(msgspec.Struct):
+    model: str
+    messages: list[_Message]
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
+    tools: list[msgspec.Raw] | None = None
+    functions: list[msgspec.Raw] | None = None
+    response_format: _ResponseFormat | None = None
+    logprobs: bool | None = None
+    n: int | None = None
+    reasoning_effort: str | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    metadata: _Metadata | None = None
+
+
+class _Part(msgspec.Struct):
+    type: str | None = None
+
+
+_body = msgspec.json.Decoder(_Body)
+_parts = msgspec.json.Decoder(list[_Part])
+_raw_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_encode = msgspec.json.encode
+_LIST = ord("[")
+_FORMAT_NEEDS: dict[str, Need] = {"json_object": "json_object", "json_schema": "json_schema"}
+_NO_NEEDS: frozenset[Need] = frozenset()
+_NO_LABELS: frozenset[Label] = frozenset()
+
+
+def read_facts(body: bytes) -> RequestFacts:
+    """The facts of a request.
+
+    Raises:
+        InvalidRequest: not a request of this dialect.
+    """
+    try:
+        fields = _body.decode(body)
+    except UNREADABLE as exc:
+        raise invalid(exc) from exc
+    if not fields.model:
+        raise InvalidRequest("model must name a workload or an offer.", param="model")
+    if not fields.messages:
+        raise InvalidRequest("messages must be a list with at least one message.", param="messages")
+    text_bytes, image_tokens = len(body), 0
+    needs: set[Need] = set()
+    if images := _count_images(fields.messages):
+        needs.add("vision")
+        text_bytes -= _inline_bytes(body)
+        image_tokens = images * TOKENS_PER_IMAGE
+    if fields.tools or fields.functions:
+        needs.add("tools")
+    if fields.response_format is not None and (need := _FORMAT_NEEDS.get(fields.response_format.type)) is not None:
+        needs.add(need)
+    if fields.logprobs:
+        needs.add("logprobs")
+    if fields.n is not None and fields.n != 1:
+        if fields.n < 1:
+            raise InvalidRequest("n must be at least 1.", param="n")
+        needs.add("choices")
+    if fields.reasoning_effort is not None and fields.reasoning_effort != "none":
+        needs.add("reasoning")
+    labels, workload, conversation = _NO_LABELS, None, None
+    if (metadata := fields.metadata) is not None:
+        workload, conversation = metadata.workload, metadata.conversation
+        if metadata.labels is not None:
+            labels = _labels(metadata.labels)
+        if conversation is not None and len(conversation) > CONVERSATION_LIMIT:
+            raise InvalidRequest(
+                f"metadata.isthmus-conversation must have at most {CONVERSATION_LIMIT} characters.",
+                param="metadata.isthmus-conversation",
+            )
+    stream = bool(fields.stream)
+    return RequestFacts(
+        model=fields.model,
+        stream=stream,
+        stream_usage=stream and fields.stream_options is not None and bool(fields.stream_options.include_usage),
+        needs=frozenset(needs) if needs else _NO_NEEDS,
+        input_tokens=text_bytes // BYTES_PER_TOKEN + image_tokens,
+        max_output_tokens=fields.max_tokens if fields.max_completion_tokens is None else fields.max_completion_tokens,
+        messages=len(fields.messages),
+        labels=labels,
+        workload=workload,
+        conversation=conversation,
+    )
+
+
+def retarget(body: bytes, facts: RequestFacts, *, model: str) -> bytes:
+    """The body for an offer of this dialect: `model` in it, usage asked for where it streams, our own keys taken out.
+
+    The very same bytes where nothing has to change. Nothing is searched for as text: tool schemas may well contain
+    `"model"`.
+    """
+    asks_usage = facts.stream and not facts.stream_usage
+    has_own_keys = facts.labels or facts.workload is not None or facts.conversation is not None
+    if facts.model == model and not asks_usage and not has_own_keys:
+        return body
+    try:
+        fields = _raw_fields.decode(body)
+    except UNREADABLE as exc:
+        raise invalid(exc) from exc
+    fields["model"] = msgspec.Raw(_encode(model))
+    if asks_usage:
+        options = _fields_of(fields.get("stream_options"))
+        options["include_usage"] = msgspec.Raw(b"true")
+        fields["stream_options"] = msgspec.Raw(_encode(options))
+    if metadata := _fields_of(fields.get("metadata")):
+        kept = {name: value for name, value in metadata.items() if not name.startswith("isthmus-")}
+        if kept:
+            fields["metadata"] = msgspec.Raw(_encode(kept))
+        else:
+            del fields["metadata"]
+    return _encode(fields)
+
+
+def _fields_of(raw: msgspec.Raw | None) -> dict[str, msgspec.Raw]:
+    return {} if raw is None else (msgspec.json.decode(raw, type=dict[str, msgspec.Raw] | None) or {})
+
+
+def _labels(names: str) -> frozenset[Label]:
+    param = "metadata.isthmus-labels"
+    try:
+        return frozenset(label(name) for part in names.split(",") if (name := part.strip()))
+    except ValueError as exc:
+        raise InvalidRequest(
+            f"{param} must be label names separated by commas, each 1 to 63 of a-z, 0-9, '.', '_', '-', beginning with "
+            "a-z or 0-9.",
+            param=param,
+        ) from exc
+
+
+def _count_images(messages: list[_Message]) -> int:
+    """How many parts are images. To search the body for `"image_url"` would cost more than to decode it."""
+    images = 0
+    for at, message in enumerate(messages):
+        content = memoryview(message.content)
+        if content and content[0] == _LIST:
+            try:
+                images += sum(part.type == "image_url" for part in _parts.decode(content))
+            except UNREADABLE as exc:
+                raise invalid(exc, within=f"messages[{at}].content") from exc
+    return images
+
+
+def _inline_bytes(body: bytes) -> int:
+    """Length of the base64 in `data:` URLs, which is no text to a model."""
+    total, at = 0, 0
+    while (start := body.find(b";base64,", at)) >= 0:
+        end = body.find(b'"', start)
+        at = len(body) if end < 0 else end
+        total += at - start
+    return total
