@@ -1,0 +1,227 @@
+"""The tables of the store, as queries see them. The migrations make them; a test holds the two together.
+
+Only types every SQL database has are used. Instants are whole microseconds since 1970-01-01 UTC, so that they compare,
+subtract and group the same way everywhere; money is decimal text where the database has no exact decimal.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator, TypeEngine
+from typing_extensions import override
+
+REVISION = "0001"
+"""Revision of the newest migration: what a store must be at to be used."""
+
+DAY_US = 86_400_000_000
+"""Microseconds of a day."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_microseconds(instant: datetime) -> int:
+    """An aware instant as the store keeps it. Exact, unlike the way over `timestamp()` and its float."""
+    return (instant - EPOCH) // _MICROSECOND
+
+
+def to_instant(microseconds: int) -> datetime:
+    """What the store keeps as an aware UTC instant."""
+    return EPOCH + timedelta(microseconds=microseconds)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware instant, kept as microseconds since 1970-01-01 UTC."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    @override
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else to_microseconds(value)
+
+    @override
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else to_instant(value)
+
+
+class ExactDecimal(TypeDecorator[Decimal]):
+    """An exact decimal: NUMERIC without bounds, and text on SQLite, whose NUMERIC is a binary float."""
+
+    impl = Numeric
+    cache_ok = True
+
+    @override
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else Numeric())
+
+    @override
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Decimal | str | None:
+        return decimal_text(value) if value is not None and dialect.name == "sqlite" else value
+
+    @override
+    def process_result_value(self, value: Decimal | str | None, dialect: Dialect) -> Decimal | None:
+        return Decimal(value) if isinstance(value, str) else value
+
+
+def decimal_text(value: Decimal) -> str:
+    """A decimal without exponent, so that people and other programmes read it too."""
+    text = str(value)
+    return text if "E" not in text else format(value, "f")  # twice as fast as always formatting
+
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+tenants = Table("tenants", metadata, Column("name", Text, primary_key=True), Column("created", Instant, nullable=False))
+
+teams = Table(
+    "teams",
+    metadata,
+    Column("tenant", Text, ForeignKey("tenants.name"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("created", Instant, nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("tenant", Text, ForeignKey("tenants.name"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("created", Instant, nullable=False),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("tenant", Text, ForeignKey("tenants.name"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False),  # SHA-256, 32 bytes
+    Column("team", Text),
+    Column("user_name", Text),
+    Column("workload", Text),
+    Column("labels", Text),  # JSON list of names; NULL: none
+    Column("created", Instant, nullable=False),
+    Column("expires", Instant),
+    Column("revoked", Instant),
+    UniqueConstraint("tenant", "name"),
+    UniqueConstraint("hash"),
+    ForeignKeyConstraint(["tenant", "team"], ["teams.tenant", "teams.name"]),
+    ForeignKeyConstraint(["tenant", "user_name"], ["users.tenant", "users.name"]),
+)
+
+versions = Table(
+    "versions",  # counts changes of a table, so that a running server sees them without reading it all
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("number", Integer, nullable=False),
+)
+
+writers = Table(
+    "writers",  # processes that have written; which of them still live decides what crashed
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("process_started", Text),
+    Column("started", Instant, nullable=False),
+    Column("ended", Instant),
+    Column("crashed", Boolean, nullable=False),
+)
+
+in_flight = Table(
+    "in_flight",  # scratch: requests begun and not yet settled when a group was written
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("writer", Integer, ForeignKey("writers.id"), nullable=False),
+    Column("began", Instant, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("team", Text),
+    Column("user_name", Text),
+    Column("key_name", Text),
+    Column("workload", Text),
+    Column("conversation", Text),
+    Column("dialect", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("labels", Text),
+)
+
+entries = Table(
+    "entries",  # append-only: triggers refuse UPDATE and DELETE
+    metadata,
+    Column("writer", Integer, ForeignKey("writers.id"), primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("id", Text, nullable=False),
+    Column("began", Instant, nullable=False),
+    Column("settled", Instant, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("error", Text),
+    Column("tenant", Text, nullable=False),
+    Column("team", Text),
+    Column("user_name", Text),
+    Column("key_name", Text),
+    Column("workload", Text),
+    Column("conversation", Text),
+    Column("dialect", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("labels", Text),
+    Column("goal", Text),
+    Column("offer", Text),
+    Column("offer_model", Text),
+    Column("side", Text),
+    Column("streamed", Boolean, nullable=False),
+    Column("input_tokens", BigInteger),
+    Column("cached_tokens", BigInteger),
+    Column("cache_written_tokens", BigInteger),
+    Column("output_tokens", BigInteger),
+    Column("reasoning_tokens", BigInteger),
+    Column("cost", ExactDecimal),
+    Column("price_source", Text),
+    Column("first_token", Double),
+    Column("total", Double),
+    Column("attempts", Text),
+    Column("rejected", Text),
+    Column("catalog_version", Text),
+    Column("crashed_writer", Integer, ForeignKey("writers.id")),
+    UniqueConstraint("id"),
+    Index(None, "settled"),
+)
+
+gaps = Table(
+    "gaps",  # append-only: entries that could not be kept, told instead of hidden
+    metadata,
+    Column("writer", Integer, ForeignKey("writers.id"), primary_key=True),
+    Column("seq", BigInteger, primary_key=True),  # drawn from the same sequence as the writer's entries
+    Column("lost", BigInteger, nullable=False),
+    Column("first", Instant, nullable=False),
+    Column("last", Instant, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("recorded", Instant, nullable=False),
+)

@@ -1,0 +1,122 @@
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from tests.unit.ledger.samples import entry, opened
+from typer.testing import CliRunner
+
+from isthmus.cli.ledger import app
+from isthmus.domain.errors import InvalidRequest, LedgerError
+from isthmus.ledger.store import Store, open_store
+from isthmus.ledger.writer import LedgerWriter
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = open_store(f"sqlite:///{tmp_path}/isthmus.db")
+    with LedgerWriter(store) as writer:
+        for number in range(3):
+            writer.settled(entry(f"req-{number}", began=datetime.now(UTC)))
+        writer.opened(opened("cut-off"))
+    with LedgerWriter(store):
+        pass
+    return store
+
+
+def run(store: Store, *arguments: str, columns: int = 200) -> str:
+    result = CliRunner(env={"COLUMNS": str(columns)}).invoke(
+        app, [*arguments, "--store", f"sqlite:///{store.path}"], catch_exceptions=False
+    )
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_tail_shows_the_latest_requests_in_a_line_each(store: Store) -> None:
+    lines = run(store, "tail", "-n", "3").splitlines()
+    assert len(lines) == 4
+    assert lines[0].split()[:4] == ["time", "request", "who", "workload"]
+    assert "req-2" in run(store, "tail")
+    for part in ("desk", "gpt (closed)", "completed", "700", "120", "$0.00123456", "0.250 s", "1.500 s"):
+        assert part in lines[-1]
+
+
+def test_tail_gives_json_one_object_a_line_with_exact_values(store: Store) -> None:
+    records = [json.loads(line) for line in run(store, "tail", "--json").splitlines()]
+    assert len(records) == 4
+    whole = next(record for record in records if record["id"] == "req-0")
+    assert whole["cost"] == "0.00123456"
+    assert whole["usage"] == {"input": 700, "cached": 200, "cache_written": 100, "output": 120, "reasoning": 20}
+    assert whole["attempts"][0]["error"] == "upstream_error"
+    assert (whole["writer"], whole["seq"], whole["total"]) == (1, 1, 1.5)
+    crashed = next(record for record in records if record["id"] == "cut-off")
+    assert (crashed["outcome"], crashed["total"], crashed["crashed_writer"]) == ("crashed", None, 1)
+
+
+def test_show_tells_all_of_one_request(store: Store) -> None:
+    shown = run(store, "show", "req-1")
+    for part in (
+        "team support, user anna, key desk",
+        "internal (from key)",
+        "gpt, model gpt-5.4-mini, side closed",
+        "700 in (200 cached, 100 written to the cache), 120 out (20 reasoning)",
+        "$0.00123456, by settings",
+        "upstream_error",
+        "claude is not cleared for the label internal.",
+        "c0ffee",
+        "writer 1, number 2",
+    ):
+        assert part in shown
+    assert json.loads(run(store, "show", "req-1", "--json"))["rejected"] == [
+        {"offer": "claude", "code": "not_cleared", "sentence": "claude is not cleared for the label internal."}
+    ]
+
+
+def test_show_of_a_crashed_request_makes_nothing_up(store: Store) -> None:
+    shown = run(store, "show", "cut")
+    assert "crashed" in shown
+    assert "not known: isthmus stopped" in shown
+    assert "$" not in shown
+
+
+def test_cost_sums_by_what_is_asked(store: Store) -> None:
+    shown = run(store, "cost")
+    assert "$0.00370368" in shown
+    told = json.loads(run(store, "cost", "--by", "side,model", "--since", "24h", "--json"))
+    assert told["by"] == ["side", "model"]
+    closed, unknown = told["groups"]
+    assert (closed["side"], closed["model"], closed["requests"]) == ("closed", "gpt-5.4-mini", 3)
+    assert (closed["cost"], closed["unknown_cost"]) == ("0.00370368", 0)
+    assert (unknown["side"], unknown["cost"], unknown["unknown_cost"]) == (None, "0", 1)
+
+
+def test_losses_are_shown_beside_what_was_kept(store: Store) -> None:
+    with LedgerWriter(store) as writer:
+        writer.settled(entry("req-0"))  # a double
+    assert "Missing: 1 entries" in run(store, "tail")
+    assert json.loads(run(store, "cost", "--json"))["gaps"][0]["lost"] == 1
+
+
+def test_an_empty_ledger_says_so(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/isthmus.db")
+    assert "no entries yet" in run(store, "tail")
+    assert run(store, "tail", "--json") == ""
+    assert "no entries" in run(store, "cost")
+
+
+def test_mistakes_are_answered_with_a_sentence(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="no request 'nope'"):
+        run(store, "show", "nope")
+    with pytest.raises(LedgerError, match="no store at"):
+        run(Store(f"sqlite:///{tmp_path}/none.db"), "tail")
+    for arguments in (["cost", "--by", "colour"], ["cost", "--since", "yesterday"]):
+        result = CliRunner().invoke(app, [*arguments, "--store", f"sqlite:///{store.path}"])
+        assert result.exit_code == 2
+        assert "choose from" in result.output or "no span of time" in result.output
+
+
+def test_the_store_of_the_settings_is_read_where_none_is_named(store: Store, tmp_path: Path) -> None:
+    config = tmp_path / "isthmus.toml"
+    config.write_text(f'[store]\nurl = "sqlite:{store.path}"\n')
+    result = CliRunner().invoke(app, ["show", "req-0", "--json", "--config", str(config)], catch_exceptions=False)
+    assert json.loads(result.output)["id"] == "req-0"
