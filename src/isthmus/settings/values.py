@@ -1,0 +1,122 @@
+"""The settings in force, as frozen values."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from isthmus.domain.errors import ConfigError
+from isthmus.domain.offer import Offer, Workload
+from isthmus.domain.principal import Key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds on what clients may ask of the server."""
+
+    max_body_bytes: int = 32 * 1024 * 1024
+    max_header_bytes: int = 64 * 1024
+    max_messages: int = 2000
+    max_connections: int = 4096
+    max_stream_seconds: float = 3600.0
+    header_timeout: float = 10.0
+    """How long a client may take to send its request's head."""
+    drain_seconds: float = 30.0
+    """How long requests under way may take to end when the server stops."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """Where requests come in."""
+
+    host: str = "127.0.0.1"
+    port: int = 8090
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return is_loopback(self.host)
+
+
+BIND_FORM = "Say HOST:PORT, such as 127.0.0.1:8090 or [::1]:8090."
+
+OnFailure = Literal["refuse", "serve"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """Where the ledger is kept."""
+
+    url: str
+    """SQLAlchemy URL; of SQLite with an absolute path."""
+    group_ms: float = 50.0
+    """Entries are committed together, at the latest this many milliseconds after the first of them."""
+    on_failure: OnFailure = "refuse"
+    """When nothing can be recorded: refuse requests, or serve them and say so."""
+    max_pending: int = 10_000
+    """Entries held in memory, waiting to be written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that is set, read once."""
+
+    server: Server
+    store: Store
+    offers: Mapping[str, Offer]
+    """By name, in the order of the file."""
+    workloads: Mapping[str, Workload]
+    """By name, in the order of the file. No name is both an offer's and a workload's."""
+    keys: Mapping[bytes, Key]
+    """Of the file, by hash. Keys made by command are in the store."""
+    default_workload: str
+    """Of requests that name none. Always one of `workloads`."""
+    version: str
+    """Hash of offers, prices and workloads: the catalog version that decisions and entries carry."""
+    source: Path | None
+    """None: no file, all of it was discovered."""
+    notes: tuple[str, ...]
+    """What was found and what is worth knowing, a sentence each."""
+    cache_dir: Path
+    """What may be deleted: weights, prices looked up."""
+    state_dir: Path
+    """What must be kept: the ledger."""
+
+
+_BIND = re.compile(r"(?:\[([0-9A-Fa-f:.%]+)\]|([^:\[\]\s]+)):([0-9]{1,5})\Z")
+
+
+def parse_bind(server: Server, bind: str) -> Server:
+    """The server with another address.
+
+    Args:
+        server: what stays as it is.
+        bind: `HOST:PORT`, or `[ADDRESS]:PORT` for IPv6; port 0 lets the system choose.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    match = _BIND.match(bind)
+    if match is None or int(match[3]) > 65535:
+        raise ConfigError(f"'{bind[:60]}' is no address to listen on.", hint=BIND_FORM)
+    return replace(server, host=match[1] or match[2], port=int(match[3]))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine itself and nothing else reaches it.
+
+    Args:
+        host: a name, or an IPv4 or IPv6 address, with or without brackets.
+    """
+    bare = host.strip("[]").partition("%")[0].rstrip(".").lower()
+    if bare == "localhost" or bare.endswith(".localhost"):  # RFC 6761, section 6.3: always loopback
+        return True
+    try:
+        return ipaddress.ip_address(bare).is_loopback
+    except ValueError:
+        return False
