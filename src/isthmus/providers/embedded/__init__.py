@@ -1,0 +1,1 @@
+"""The embedded model: llama.cpp in a child process, and the weights it runs on."""
