@@ -1,0 +1,299 @@
+"""The answer to one request, and the one entry it leaves in the ledger."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from random import getrandbits
+
+from isthmus.dialects.dialect import Dialect
+from isthmus.domain.decision import Candidate, Decision, ReasonCode, Rejection
+from isthmus.domain.entry import Attempt, Entry, Opened, Outcome
+from isthmus.domain.errors import (
+    IsthmusError,
+    LedgerError,
+    PolicyError,
+    ProviderError,
+    RequestError,
+    StreamInterrupted,
+    UpstreamTimeout,
+)
+from isthmus.domain.label import Labelled
+from isthmus.domain.offer import Offer
+from isthmus.domain.ports import Recorder, WireResponse
+from isthmus.domain.principal import Principal
+from isthmus.domain.request import RequestFacts, RequestId
+from isthmus.domain.usage import Usage, cost
+from isthmus.routing.crossing import Crossing
+from isthmus.routing.health import HealthBoard
+
+
+def new_request_id() -> RequestId:
+    """`req_`, the time in milliseconds, 64 random bits: ids sort by time, which keeps the ledger's index local."""
+    return RequestId(f"req_{time.time_ns() // 1_000_000:011x}{getrandbits(64):016x}")
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """A request as an edge hands it over."""
+
+    dialect: Dialect
+    body: bytes
+    principal: Principal
+    workload: str | None = None
+    """Declared in a header."""
+    key_workload: str | None = None
+    labels: tuple[Labelled, ...] = ()
+    """From the key and the headers."""
+    conversation: str | None = None
+    arrived: float
+    """`time.perf_counter()` when the request arrived."""
+
+
+class Answer:
+    """What the client is to be sent, and the one entry of the request.
+
+    Enter it, send `body` (not streamed), or `body` and then what `piece()` gives until it gives nothing (streamed), and
+    leave it. Leaving it settles the entry: completed when the end was reached, client_gone when it is left earlier.
+    """
+
+    __slots__ = (
+        "_attempts",
+        "_began",
+        "_conversation",
+        "_cost",
+        "_crossing",
+        "_end",
+        "_error",
+        "_facts",
+        "_first_token",
+        "_health",
+        "_labels",
+        "_outcome",
+        "_recorder",
+        "_rejected",
+        "_response",
+        "_settled",
+        "_stream_seconds",
+        "_workload",
+        "body",
+        "call",
+        "decision",
+        "id",
+        "offer",
+        "warning",
+    )
+
+    def __init__(self, call: Call, recorder: Recorder, health: HealthBoard, *, stream_seconds: float) -> None:
+        self.call = call
+        self.id = new_request_id()
+        self.body = b""
+        """The whole answer, or the first piece of a stream."""
+        self.offer: Offer | None = None
+        """The offer that served, or was the last to fail."""
+        self.decision: Decision | None = None
+        self.warning: str | None = None
+        """Why the ledger cannot keep this request, where the settings chose to serve nevertheless."""
+        self._recorder = recorder
+        self._health = health
+        self._stream_seconds = stream_seconds
+        self._began = datetime.now(UTC)
+        self._facts: RequestFacts | None = None
+        self._workload = call.workload
+        self._conversation = call.conversation
+        self._labels = call.labels
+        self._attempts: list[Attempt] = []
+        self._rejected: list[Rejection] = []
+        self._crossing: Crossing | None = None
+        self._response: WireResponse | None = None
+        self._first_token: float | None = None
+        self._end = 0.0
+        self._outcome: Outcome | None = None
+        self._error: str | None = None
+        self._cost: Decimal | None = None
+        self._settled = False
+
+    # ------------------------------------------------------------------------------------------------- for the edges
+
+    @property
+    def streamed(self) -> bool:
+        return self._facts is not None and self._facts.stream
+
+    @property
+    def labels(self) -> tuple[Labelled, ...]:
+        return self._labels
+
+    @property
+    def usage(self) -> Usage | None:
+        return None if self._crossing is None else self._crossing.usage
+
+    @property
+    def cost(self) -> Decimal | None:
+        """Dollars; None while usage is not known, or where no price is."""
+        if self._cost is None and self.offer is not None and self.offer.price is not None:
+            usage = self.usage
+            if usage is not None:
+                self._cost = cost(usage, self.offer.price)
+        return self._cost
+
+    async def piece(self) -> bytes:
+        """The next piece of a stream, after `body`; empty at the end.
+
+        Never raises for a failure of the offer: the stream then ends with an error event in the client's dialect.
+        """
+        response, crossing = self._response, self._crossing
+        assert response is not None
+        assert crossing is not None
+        while self._outcome is None:
+            try:
+                data = await response.chunk()
+                if data:
+                    if time.perf_counter() > self._end:
+                        raise UpstreamTimeout("The stream took longer than is allowed.", phase="total")
+                    piece = crossing.piece(data)
+                else:
+                    piece = crossing.end()
+                    self._outcome = "completed"
+            except ProviderError as exc:
+                return self._interrupted(exc)
+            if piece:
+                return piece
+        return b""
+
+    async def __aenter__(self) -> Answer:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if self._response is not None:
+            self._response.abort()
+        outcome = self._outcome
+        if outcome is None:
+            outcome = "completed" if kind is None and not self.streamed else "client_gone"
+        self._settle(outcome, self._error)
+
+    # ------------------------------------------------------------------------------------------------- for the road
+
+    def begin(self, facts: RequestFacts, workload: str, labels: tuple[Labelled, ...]) -> None:
+        """The request is understood: the ledger hears of it."""
+        self._facts = facts
+        self._workload = workload
+        self._labels = labels
+        if self._conversation is None:
+            self._conversation = facts.conversation
+        self._open(facts.model)
+
+    def reject(self, offer: Offer, code: ReasonCode, sentence: str) -> None:
+        """An offer of the route was not used after all."""
+        self._rejected.append(Rejection(offer.name, code, sentence))
+
+    def tried(self, offer: Offer, began: float, ended: float, status: int | None, error: ProviderError | None) -> None:
+        """A try has ended."""
+        code = None if error is None else error.code
+        self._attempts.append(Attempt(offer.name, began - self.call.arrived, ended - began, status, code))
+        if error is not None:
+            self.offer = offer
+            self._rejected.append(Rejection(offer.name, "failed", error.message))
+
+    def answered(
+        self, candidate: Candidate, crossing: Crossing, response: WireResponse, first: bytes, now: float
+    ) -> None:
+        """An offer has answered."""
+        self.offer = candidate.offer
+        self._crossing = crossing
+        self._response = response
+        self.body = first
+        self._first_token = now - self.call.arrived
+        self._end = now + self._stream_seconds
+
+    def settle_failed(self, error: BaseException) -> None:
+        """There is no answer."""
+        if isinstance(error, IsthmusError):
+            error.request_id = self.id
+        if not isinstance(error, Exception):
+            self._settle("client_gone", None)
+            return
+        outcome: Outcome = "refused" if isinstance(error, RequestError | PolicyError | LedgerError) else "failed"
+        self._settle(outcome, error.code if isinstance(error, IsthmusError) else IsthmusError.code)
+
+    # -------------------------------------------------------------------------------------------------------- inside
+
+    def _interrupted(self, cause: ProviderError) -> bytes:
+        """The offer failed after the first piece: say so, end the stream, and remember."""
+        assert self._response is not None
+        assert self._crossing is not None
+        assert self.offer is not None
+        self._response.abort()
+        self._outcome = "interrupted"
+        self._error = StreamInterrupted.code
+        self._rejected.append(Rejection(self.offer.name, "failed", cause.message))
+        self._health.failed(self.offer.name, cause.code, time.monotonic(), cause.retry_after)
+        error = StreamInterrupted(
+            f"{self.offer.name} broke off in the middle of its answer.",
+            hint="What was sent stands; ask again for a whole answer.",
+            offer=self.offer.name,
+        )
+        return self._crossing.failure(error, self.id)
+
+    def _settle(self, outcome: Outcome, error: str | None) -> None:
+        """Write the entry, once."""
+        if self._settled:
+            return
+        self._settled = True
+        if self._facts is None:
+            self._open("")
+        now = time.perf_counter()
+        offer, decision = self.offer, self.decision
+        self._recorder.settled(
+            Entry(
+                id=self.id,
+                began=self._began,
+                principal=self.call.principal,
+                dialect=self.call.dialect.name,
+                model="" if self._facts is None else self._facts.model,
+                workload=self._workload,
+                conversation=self._conversation,
+                labels=self._labels,
+                outcome=outcome,
+                error=error,
+                offer=None if offer is None else offer.name,
+                offer_model=None if offer is None else offer.model,
+                side=None if offer is None else offer.side,
+                streamed=self.streamed,
+                usage=self.usage,
+                cost=self.cost,
+                price_source=None if offer is None or offer.price is None else offer.price.source,
+                first_token=self._first_token,
+                total=now - self.call.arrived,
+                goal=None if decision is None else decision.goal,
+                attempts=tuple(self._attempts),
+                rejected=self._reasons(),
+                catalog_version=None if decision is None else decision.catalog_version,
+            )
+        )
+
+    def _reasons(self) -> tuple[Rejection, ...]:
+        """Why each offer that did not serve did not: what befell it later goes before what was decided at first."""
+        decided = () if self.decision is None else self.decision.rejected
+        if not self._rejected:
+            return decided
+        later = {rejection.offer: rejection for rejection in self._rejected}  # of several failures, the last
+        if self._crossing is not None and self.offer is not None and self._outcome != "interrupted":
+            later.pop(self.offer.name, None)
+            decided = tuple(rejection for rejection in decided if rejection.offer != self.offer.name)
+        return (*(rejection for rejection in decided if rejection.offer not in later), *later.values())
+
+    def _open(self, model: str) -> None:
+        self._recorder.opened(
+            Opened(
+                id=self.id,
+                began=self._began,
+                principal=self.call.principal,
+                dialect=self.call.dialect.name,
+                model=model,
+                workload=self._workload,
+                conversation=self._conversation,
+                labels=self._labels,
+            )
+        )

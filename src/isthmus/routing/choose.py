@@ -1,0 +1,152 @@
+"""Which offers serve a request, in which order: a pure function over facts.
+
+First the filter: an offer stays only if it is cleared for the labels, can do what the request needs, has room for it,
+is not retired and does not rest. Then the order, by the goal of the workload:
+
+    order      as the operator listed them
+    cheapest   by expected cost; unknown prices last
+    best       by declared or measured quality; unknown last
+    fastest    by the moving average of seconds to the first byte; offers not yet measured first, so that they are
+
+Ties keep the operator's order. Every offer that is left out, or put behind another, gets a code and a sentence.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from isthmus.domain.decision import Candidate, Decision, Rejection
+from isthmus.domain.label import Label, Labelled
+from isthmus.domain.offer import Need, Offer, Workload
+from isthmus.domain.request import RequestFacts
+from isthmus.perimeter.clear import not_cleared
+from isthmus.routing.health import HealthBoard
+from isthmus.routing.roster import Roster
+
+_NO_LABELS: set[Label] = set()
+_CAN: dict[Need, str] = {
+    "tools": "call tools",
+    "vision": "read images",
+    "json_object": "answer in JSON",
+    "json_schema": "answer by a JSON schema",
+    "logprobs": "return log probabilities",
+    "choices": "return more than one answer",
+    "reasoning": "reason at a requested effort",
+}
+
+
+def choose(
+    workload: Workload,
+    facts: RequestFacts,
+    labels: tuple[Labelled, ...],
+    roster: Roster,
+    health: HealthBoard,
+    *,
+    now: float,
+    today: date,
+) -> Decision:
+    """Choose the route of one request.
+
+    Args:
+        workload: whose offers are the candidates.
+        facts: what the request needs.
+        labels: everything known about what is in it, with sources.
+        roster: the offers in force.
+        health: asked, not changed.
+        now: monotonic seconds, on the clock of `health`.
+        today: for retirements.
+
+    Returns:
+        The decision. Its route is empty when no offer is left; `rejected` then has a reason for each.
+    """
+    names = {labelled.label for labelled in labels} if labels else _NO_LABELS
+    candidates: list[Candidate] = []
+    rejected: list[Rejection] = []
+    for offer_name in workload.offers:
+        offer = roster.offers[offer_name]
+        rejection = _unfit(offer, facts, names, today) or _resting(offer, health, now)
+        if rejection is None:
+            candidates.append(Candidate(offer, facts))
+        else:
+            rejected.append(rejection)
+    if len(candidates) > 1:
+        candidates = _ordered(candidates, workload, health)
+        first = candidates[0]
+        rejected += [
+            Rejection(c.offer.name, "preferred_other", _preference(c, first, workload, health)) for c in candidates[1:]
+        ]
+    return Decision(
+        workload=workload.name,
+        goal=workload.goal,
+        route=tuple(candidates),
+        rejected=tuple(rejected),
+        labels=labels,
+        catalog_version=roster.version,
+    )
+
+
+def _unfit(offer: Offer, facts: RequestFacts, labels: set[Label], today: date) -> Rejection | None:
+    """Why the offer cannot serve this request, whatever its health."""
+    if offer.retired_on is not None and offer.retired_on <= today:
+        return Rejection(offer.name, "retired", f"{offer.name} was retired on {offer.retired_on.isoformat()}.")
+    if labels and (sentence := not_cleared(offer, labels)) is not None:
+        return Rejection(offer.name, "not_cleared", sentence)
+    can = offer.capabilities
+    for need in facts.needs:
+        if getattr(can, need) == "no":
+            return Rejection(offer.name, "not_capable", f"{offer.name} cannot {_CAN[need]}.")
+    if can.context_tokens is not None and facts.input_tokens >= can.context_tokens:
+        sentence = f"about {facts.input_tokens} tokens of input do not fit the {can.context_tokens} of {offer.name}."
+        return Rejection(offer.name, "context_too_long", sentence[0].upper() + sentence[1:])
+    asked = facts.max_output_tokens
+    if asked is not None and can.output_tokens is not None and asked > can.output_tokens:
+        sentence = f"{asked} tokens of output were asked for; {offer.name} gives {can.output_tokens} at most."
+        return Rejection(offer.name, "output_too_long", sentence)
+    return None
+
+
+def _resting(offer: Offer, health: HealthBoard, now: float) -> Rejection | None:
+    sentence = health.resting(offer.name, now)
+    return None if sentence is None else Rejection(offer.name, "resting", sentence)
+
+
+def _ordered(candidates: list[Candidate], workload: Workload, health: HealthBoard) -> list[Candidate]:
+    infinite = Decimal("Infinity")
+    match workload.goal:
+        case "order":
+            return candidates
+        case "cheapest":
+            return sorted(candidates, key=lambda c: infinite if c.expected_cost is None else c.expected_cost)
+        case "best":
+            return sorted(candidates, key=lambda c: 1.0 if c.offer.quality is None else -c.offer.quality)
+        case "fastest":
+            return sorted(candidates, key=lambda c: health.of(c.offer.name).first_byte or 0.0)
+
+
+def _preference(candidate: Candidate, first: Candidate, workload: Workload, health: HealthBoard) -> str:
+    """Why `first` goes before `candidate`, as a sentence."""
+    name, other = candidate.offer.name, first.offer.name
+    match workload.goal:
+        case "order":
+            return f"{workload.name} lists {other} before {name}."
+        case "cheapest":
+            if candidate.expected_cost is None:
+                return f"The price of {name} is not known; {other} is expected to cost {_dollars(first.expected_cost)}."
+            return (
+                f"{name} is expected to cost {_dollars(candidate.expected_cost)}, "
+                f"{other} {_dollars(first.expected_cost)}."
+            )
+        case "best":
+            quality = "not known" if candidate.offer.quality is None else f"{candidate.offer.quality:g}"
+            against = "not known" if first.offer.quality is None else f"{first.offer.quality:g}"
+            return f"The quality of {name} is {quality}, that of {other} {against}."
+        case "fastest":
+            mine, best = health.of(name).first_byte, health.of(other).first_byte
+            if best is None:
+                return f"{other} has not been measured yet and is tried before {name}."
+            return f"{name} answers after {mine or 0.0:.3f} s on average, {other} after {best:.3f} s."
+
+
+def _dollars(amount: Decimal | None) -> str:
+    return "an unknown amount" if amount is None else f"${amount.normalize():f}"

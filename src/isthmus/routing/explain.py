@@ -1,0 +1,34 @@
+"""A decision, told to people and programmes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from isthmus.domain.decision import Decision
+
+
+def explanation(decision: Decision) -> dict[str, Any]:
+    """A decision as plain JSON values: what `isthmus explain` and its endpoint give.
+
+    The first offer of `route` serves; the others follow if it fails. Costs are dollars as exact decimal text.
+    """
+    return {
+        "workload": decision.workload,
+        "goal": decision.goal,
+        "labels": [{"label": found.label, "source": found.source} for found in decision.labels],
+        "route": [
+            {
+                "offer": candidate.offer.name,
+                "model": candidate.offer.model,
+                "provider": candidate.offer.provider,
+                "side": candidate.offer.side,
+                "expected_cost": None if candidate.expected_cost is None else f"{candidate.expected_cost:f}",
+            }
+            for candidate in decision.route
+        ],
+        "rejected": [
+            {"offer": rejection.offer, "code": rejection.code, "sentence": rejection.sentence}
+            for rejection in decision.rejected
+        ],
+        "catalog_version": decision.catalog_version,
+    }

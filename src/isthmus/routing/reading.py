@@ -1,0 +1,52 @@
+"""What a call asks for: its facts, the workload it belongs to, and every label known of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from isthmus.domain.errors import TooLarge
+from isthmus.domain.label import Label, Labelled
+from isthmus.domain.offer import Workload
+from isthmus.domain.request import RequestFacts
+from isthmus.routing.answer import Call
+from isthmus.routing.roster import Roster
+
+MOST_MESSAGES = 2000
+
+
+class Reading(NamedTuple):
+    """A call, understood as far as choosing needs it."""
+
+    facts: RequestFacts
+    workload: Workload
+    labels: tuple[Labelled, ...]
+
+
+def read(call: Call, roster: Roster, *, most_messages: int = MOST_MESSAGES) -> Reading:
+    """Understand a call.
+
+    Raises:
+        RequestError: the body is not a request, has more messages than allowed, or names nothing known.
+    """
+    facts = call.dialect.read_facts(call.body)
+    if facts.messages > most_messages:
+        raise TooLarge(f"{facts.messages} messages are more than the {most_messages} allowed.", param="messages")
+    workload = roster.workload_of(
+        model=facts.model, declared=call.workload or facts.workload, fallback=call.key_workload
+    )
+    labels = call.labels
+    if workload.labels or facts.labels:
+        labels = _joined(labels, workload.labels, facts.labels)
+    return Reading(facts, workload, labels)
+
+
+def _joined(
+    known: tuple[Labelled, ...], workload: frozenset[Label], metadata: frozenset[Label]
+) -> tuple[Labelled, ...]:
+    """Labels only ever add up; each label keeps the first source that named it."""
+    seen = {labelled.label: labelled for labelled in known}
+    for name in sorted(workload):
+        seen.setdefault(name, Labelled(name, "workload"))
+    for name in sorted(metadata):
+        seen.setdefault(name, Labelled(name, "metadata"))
+    return tuple(seen.values())
