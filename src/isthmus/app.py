@@ -1,1 +1,231 @@
-"""The one place where the parts are put together."""
+"""The one place where the parts are put together.
+
+`running` gives a working isthmus without a server: what the command line uses for a single question. `serve` puts the
+HTTP server in front of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import uvicorn
+from typing_extensions import override
+
+from isthmus.domain.errors import ConfigError, IsthmusError
+from isthmus.domain.offer import Offer
+from isthmus.gateway.connection import Connections
+from isthmus.gateway.gateway import Gateway, GatewayLimits, Readiness
+from isthmus.gateway.keyring import KeyRing
+from isthmus.ledger.keys import KeyStore
+from isthmus.ledger.store import open_store
+from isthmus.ledger.writer import LedgerWriter
+from isthmus.providers.embedded.engines import EmbeddedEngines
+from isthmus.providers.sender import HttpSender
+from isthmus.routing.road import Road, RoadLimits
+from isthmus.routing.roster import Roster
+from isthmus.settings import Settings, SettingsFile, load
+
+log = logging.getLogger("isthmus")
+
+HOUSEKEEPING_SECONDS = 1.0
+"""How often slow clients and changed settings are looked for."""
+
+
+@dataclass(slots=True)
+class App:
+    """The parts, running."""
+
+    settings: Settings
+    road: Road
+    gateway: Gateway
+    keyring: KeyRing
+    keys: KeyStore
+    engines: EmbeddedEngines
+    writer: LedgerWriter
+
+    @property
+    def readiness(self) -> Readiness:
+        """Ready when every embedded engine answers, or when something else can serve meanwhile."""
+        waiting = [
+            offer.name
+            for offer in self.road.roster.offers.values()
+            if offer.engine is not None and not self._is_ready(offer.name)
+        ]
+        return Readiness(len(waiting) < len(self.road.roster.offers), waiting)
+
+    def _is_ready(self, engine: str) -> bool:
+        status = self.engines.status(engine)
+        return status is not None and status.state == "ready"
+
+    async def apply(self, settings: Settings) -> None:
+        """Put new settings in force. Requests under way end as they began."""
+        self.settings = settings
+        self.road.roster = roster_of(settings)
+        await asyncio.to_thread(self.read_keys)
+        await self.engines.reconcile(settings.offers.values())
+
+    def read_keys(self) -> None:
+        """Put the keys of settings and store in force. Blocks for a millisecond."""
+        self.keyring.replace({**self.keys.load(), **self.settings.keys})
+
+
+def roster_of(settings: Settings) -> Roster:
+    """The offers and workloads of the settings."""
+    return Roster(
+        offers=settings.offers,
+        workloads=settings.workloads,
+        default_workload=settings.default_workload,
+        version=settings.version,
+    )
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[App]:
+    """All parts, running until the context is left; then the ledger is written out and the engines are stopped."""
+    store = await asyncio.to_thread(open_store, settings.store.url)
+    writer = LedgerWriter(
+        store,
+        group_ms=settings.store.group_ms,
+        max_pending=settings.store.max_pending,
+        on_failure=settings.store.on_failure,
+    )
+    engines = EmbeddedEngines(settings.cache_dir)
+    sender = HttpSender(engine_address=engines.address)
+    try:
+        await asyncio.to_thread(writer.start)
+        keys = KeyStore(store)
+        keyring = KeyRing({}, open_without_keys=settings.server.is_loopback and not keys.list())
+        road = Road(
+            roster_of(settings),
+            sender,
+            writer,
+            limits=RoadLimits(
+                messages=settings.server.limits.max_messages, stream_seconds=settings.server.limits.max_stream_seconds
+            ),
+        )
+        gateway = Gateway(
+            road,
+            keyring,
+            limits=GatewayLimits(
+                body_bytes=settings.server.limits.max_body_bytes, in_flight=settings.server.limits.max_connections
+            ),
+        )
+        app = App(settings, road, gateway, keyring, keys, engines, writer)
+        gateway.readiness = lambda: app.readiness
+        app.read_keys()
+        await engines.start(settings.offers.values())
+        yield app
+    finally:
+        await sender.aclose()
+        await engines.aclose()
+        await asyncio.to_thread(writer.close)
+        store.dispose()
+
+
+async def serve(app: App, *, started: Callable[[], Coroutine[None, None, None]] | None = None) -> None:
+    """Serve HTTP until SIGINT or SIGTERM; then let what is under way end, for as long as the settings allow.
+
+    Raises:
+        ConfigError: the address cannot be bound, or would be open to others without a key.
+    """
+    server_settings = app.settings.server
+    if not server_settings.is_loopback and not app.keyring:
+        raise ConfigError(
+            f"{server_settings.host} can be reached from other machines, and no key exists.",
+            hint="Make one with `isthmus keys add NAME`, or bind to 127.0.0.1.",
+        )
+    connections = Connections(
+        head_bytes=server_settings.limits.max_header_bytes, request_seconds=server_settings.limits.header_timeout
+    )
+    server = _Server(
+        uvicorn.Config(
+            app.gateway,
+            http=connections.protocol(),
+            loop="none",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=int(server_settings.limits.drain_seconds),
+        )
+    )
+    loop = asyncio.get_running_loop()
+    reload = asyncio.Event()
+    with _bound(server_settings.host, server_settings.port) as listener:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, server.stop)
+        loop.add_signal_handler(signal.SIGHUP, reload.set)
+        async with asyncio.TaskGroup() as tasks:
+            housekeeping = tasks.create_task(_housekeeping(app, connections, reload))
+            watching = tasks.create_task(app.keys.watch(lambda _: app.read_keys()))
+            serving = tasks.create_task(server.serve(sockets=[listener]))
+            if started is not None:
+                tasks.create_task(started())
+            await serving
+            housekeeping.cancel()
+            watching.cancel()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, stopped by us: its own handling of signals ends the process before the ledger is written."""
+
+    def stop(self) -> None:
+        """Stop serving; a second call does not wait for what is under way."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+    @override
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextmanager
+def _bound(host: str, port: int) -> Iterator[socket.socket]:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family, backlog=4096)
+    except OSError as exc:
+        raise ConfigError(
+            f"{host}:{port} cannot be bound: {exc.strerror or exc}.",
+            hint="Is another isthmus running? Choose another address with [server] bind, or --port.",
+        ) from exc
+    with listener:
+        listener.setblocking(False)
+        yield listener
+
+
+async def _housekeeping(app: App, connections: Connections, reload: asyncio.Event) -> None:
+    """What is looked after once a second, off the path of requests: slow clients, changed settings."""
+    file = None if app.settings.source is None else SettingsFile(app.settings.source)
+    while True:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HOUSEKEEPING_SECONDS):
+                await reload.wait()
+        connections.sweep()
+        if not reload.is_set() and (file is None or not file.changed()):
+            continue
+        reload.clear()
+        try:
+            await app.apply(await asyncio.to_thread(load, app.settings.source))
+        except ConfigError as exc:
+            log.error("settings refused, the old ones stay in force: %s", " ".join((exc.sentence, *exc.problems)))
+        except IsthmusError as exc:
+            log.error("settings not reloaded: %s", exc.sentence)
+        else:
+            log.warning("settings reloaded, catalog version %s", app.settings.version)
+
+
+def embedded_offers(settings: Settings) -> list[Offer]:
+    """Offers whose weights must be on this machine before they can serve."""
+    return [offer for offer in settings.offers.values() if offer.engine is not None]
