@@ -6,10 +6,12 @@ in, and usage is read off what passes. Else the request is decoded, encoded anew
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from isthmus.dialects.dialect import Dialect
 from isthmus.dialects.emulation import Emulation, plan
+from isthmus.dialects.gather import gather
 from isthmus.dialects.registry import dialect_of
 from isthmus.domain.errors import IsthmusError, StreamInterrupted
 from isthmus.domain.message import CompletionRequest, Event, Used
@@ -83,7 +85,7 @@ class CrossingPlan:
             Unsupported: the offer's dialect cannot say what the request says.
         """
         dialect = dialect_of(offer.dialect)
-        if dialect is self._client and not self._emulates(offer):
+        if dialect is self._client and not self._emulates(offer) and not _gathers(offer, self._facts.stream):
             return _PassThrough(dialect, self._body, self._facts, offer.model)
         if self._decoded is None:
             self._decoded = self._client.decode_request(self._body)
@@ -94,6 +96,15 @@ class CrossingPlan:
         return ("tools" in needs and can.tools == "emulated") or (
             "json_schema" in needs and can.json_schema == "emulated"
         )
+
+
+def _gathers(offer: Offer, stream: bool) -> bool:
+    """Whether a whole answer is asked for as a stream and gathered here.
+
+    llama.cpp works a request that does not stream to its end even when nobody waits for it any more, minutes on a small
+    machine; one that streams stops within a token of the connection's end.
+    """
+    return offer.engine is not None and not stream
 
 
 class _PassThrough:
@@ -148,6 +159,7 @@ class _Translated:
         "_emulation",
         "_encoder",
         "_filter",
+        "_gathered",
         "_original",
         "dialect",
         "request",
@@ -161,6 +173,9 @@ class _Translated:
         self._original = original
         self._emulation: Emulation | None = plan(original, offer.capabilities)
         request = original if self._emulation is None else self._emulation.request
+        self._gathered = _gathers(offer, original.stream)
+        if self._gathered:
+            request = replace(request, stream=True)
         self.request = WireRequest(
             dialect.request_path(offer.model, stream=request.stream),
             dialect.encode_request(request, model=offer.model),
@@ -172,7 +187,11 @@ class _Translated:
             self._filter = None if self._emulation is None else self._emulation.stream()
 
     def whole(self, body: bytes) -> bytes:
-        completion = self.dialect.decode_completion(body)
+        if self._gathered:
+            decoder = self.dialect.stream_decoder()
+            completion = gather([*decoder.feed(body), *decoder.close()])
+        else:
+            completion = self.dialect.decode_completion(body)
         self.usage = completion.usage
         if self._emulation is not None:
             completion = self._emulation.completion(completion)

