@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -155,7 +156,6 @@ async def serve(app: App, *, started: Callable[[], Coroutine[None, None, None]] 
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=75,
             timeout_graceful_shutdown=int(server_settings.limits.drain_seconds),
         )
     )
@@ -165,6 +165,10 @@ async def serve(app: App, *, started: Callable[[], Coroutine[None, None, None]] 
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, server.stop)
         loop.add_signal_handler(signal.SIGHUP, reload.set)
+        # What start-up made stays: the collector need not look through it again and again. Requests leave no cycles.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 50, 100)
         async with asyncio.TaskGroup() as tasks:
             housekeeping = tasks.create_task(_housekeeping(app, connections, reload))
             watching = tasks.create_task(app.keys.watch(lambda _: app.read_keys()))

@@ -1,4 +1,4 @@
-"""The ASGI types we use, and the two ways to answer."""
+"""The ASGI types we use, and how to answer whole."""
 
 from __future__ import annotations
 
@@ -28,9 +28,3 @@ async def reply(send: Send, status: int, headers: Sequence[Header], body: bytes)
         }
     )
     await send({"type": "http.response.body", "body": body})
-
-
-async def start_stream(send: Send, headers: Sequence[Header], first: bytes) -> None:
-    """Begin to answer with a stream; more pieces follow."""
-    await send({"type": "http.response.start", "status": 200, "headers": [*headers, *EVENT_STREAM]})
-    await send({"type": "http.response.body", "body": first, "more_body": True})

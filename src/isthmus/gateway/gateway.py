@@ -34,7 +34,7 @@ from isthmus.domain.errors import (
 )
 from isthmus.domain.label import Label, Labelled
 from isthmus.domain.principal import Key
-from isthmus.gateway.asgi import JSON, Header, Receive, Scope, Send, reply, start_stream
+from isthmus.gateway.asgi import EVENT_STREAM, JSON, Header, Receive, Scope, Send, reply
 from isthmus.gateway.connection import EXTENSION, Connection
 from isthmus.gateway.headers import RequestHead, answer_headers, read_head
 from isthmus.gateway.keyring import KeyRing
@@ -119,14 +119,11 @@ class Gateway:
         """One completion, from request to last byte."""
         arrived = time.perf_counter()
         connection: Connection = scope["extensions"][EXTENSION]
-        task = asyncio.current_task()
-        assert task is not None
-        connection.on_gone = task.cancel
         self._in_flight += 1
         try:
             call = await self._call(dialect, scope, receive, arrived)
             async with await self.road.serve(call) as answer:
-                await self._send(answer, send)
+                await _send(answer, connection)
         except IsthmusError as exc:
             await self._refuse(send, dialect, exc)
         except ClientGone:
@@ -138,18 +135,6 @@ class Gateway:
             await self._fail(send, dialect, exc)
         finally:
             self._in_flight -= 1
-            connection.on_gone = None
-
-    async def _send(self, answer: Answer, send: Send) -> None:
-        headers = answer_headers(answer)
-        if not answer.streamed:
-            headers.append(JSON)
-            await reply(send, 200, headers, answer.body)
-            return
-        await start_stream(send, headers, answer.body)
-        while piece := await answer.piece():
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
 
     async def _explain(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What would be decided for the request of `/v1/chat/completions` in the body. Sends and records nothing."""
@@ -260,6 +245,19 @@ class Gateway:
     async def _method_not_allowed(self, send: Send, allowed: bytes) -> None:
         error = MethodNotAllowed(f"This path takes {allowed.decode('ascii')} only.")
         await reply(send, error.status, [JSON, (b"allow", allowed)], OPENAI_CHAT.encode_error(error, ""))
+
+
+async def _send(answer: Answer, connection: Connection) -> None:
+    headers = answer_headers(answer)
+    if not answer.streamed:
+        headers.append(JSON)
+        connection.answer(200, headers, answer.body)
+        return
+    headers += EVENT_STREAM
+    connection.begin_stream(headers, answer.body)
+    while piece := await answer.piece():
+        await connection.write_piece(piece)
+    connection.end_stream()
 
 
 _OWN_NAME = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?\Z")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -26,24 +26,26 @@ class RequestHead:
     labels: tuple[Labelled, ...] = ()
 
 
-def read_head(headers: Iterable[Header]) -> RequestHead:
-    """Read the headers of a request. Names are in lower case already.
+def read_head(headers: Sequence[Header]) -> RequestHead:
+    """Read the headers of a request, whose names are in lower case already.
+
+    Of a header that is repeated the last counts; of ours, all.
 
     Raises:
         InvalidRequest: a header of ours says what it cannot say.
     """
-    head = RequestHead()
-    for name, value in headers:
-        if name == b"authorization":
-            head.authorization = value
-        elif name == b"content-length":
-            head.length = int(value) if value.isdigit() else None
-        elif name == b"host":
-            head.host = value
-        elif name == b"origin":
-            head.origin = value
-        elif name.startswith(b"isthmus-"):
-            _read_own(head, name, value)
+    found = dict(headers)
+    length = found.get(b"content-length", b"")
+    head = RequestHead(
+        authorization=found.get(b"authorization"),
+        host=found.get(b"host", b""),
+        origin=found.get(b"origin"),
+        length=int(length) if length.isdigit() else None,
+    )
+    for name in found:
+        if name.startswith(b"isthmus-"):
+            for value in (value for other, value in headers if other == name):
+                _read_own(head, name, value)
     return head
 
 

@@ -18,7 +18,7 @@ def test_every_row_is_right_and_says_what_was_checked() -> None:
 
 def test_the_embedded_engine_emulates_tools_for_any_model() -> None:
     found = capabilities_of("embedded", "whatever")
-    assert (found.tools, found.json_schema, found.vision) == ("emulated", "yes", "no")
+    assert (found.tools, found.json_schema, found.vision) == ("emulated", "emulated", "no")
 
 
 def test_the_path_before_a_name_does_not_matter_but_the_provider_does() -> None:

@@ -27,7 +27,10 @@ END = Finished(reason="stop")
 
 @given(st.lists(st.text()), st.lists(st.text()))
 def test_pieces_become_whole_in_their_order(thought: list[str], said: list[str]) -> None:
-    events: list[Event] = [*(ReasoningDelta(text=piece) for piece in thought), *(TextDelta(text=piece) for piece in said)]
+    events: list[Event] = [
+        *(ReasoningDelta(text=piece) for piece in thought),
+        *(TextDelta(text=piece) for piece in said),
+    ]
     (choice,) = gather([START, *events, END]).choices
     assert [part.text for part in choice.parts if isinstance(part, Reasoning)] == ["".join(thought)] * bool(thought)
     assert [part.text for part in choice.parts if isinstance(part, Text)] == ["".join(said)] * bool(said)
