@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from isthmus.domain.entry import Entry
 from isthmus.ledger.reader import LedgerReader, Record
 from isthmus.ledger.store import Store
 
@@ -135,6 +136,16 @@ class Isthmus:
             if count is None or len(found) == count or time.monotonic() > end:
                 assert count is None or len(found) == count, [record.entry.outcome for record in found]
                 return found
+            time.sleep(0.02)
+
+    def entry(self, request: str, *, wait: float = 5.0) -> Entry:
+        """The entry of a request, once it is written."""
+        end = time.monotonic() + wait
+        while True:
+            found = [record.entry for record in self.records() if record.entry.id == request]
+            if found or time.monotonic() > end:
+                assert found, f"no entry for {request}"
+                return found[0]
             time.sleep(0.02)
 
 
