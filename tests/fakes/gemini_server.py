@@ -114,7 +114,7 @@ class GeminiServer(StandIn):
 
     @override
     def error_event(self) -> bytes:
-        return event(self.error(529, "The model is overloaded.") | {})
+        return event(self.error(529, "The model is overloaded."))
 
 
 def gemini_server() -> AbstractContextManager[GeminiServer]:

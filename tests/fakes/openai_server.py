@@ -127,7 +127,7 @@ def _asked(body: dict[str, Any]) -> Asked:
     while messages and messages[-1]["role"] == "tool":
         results.insert(0, _text(messages[-1]["content"]))
         messages = messages[:-1]
-    last = messages[-1]["content"] or ""
+    last = messages[-1].get("content") or ""
     urls = [one["image_url"]["url"] for one in last if one["type"] == "image_url"] if isinstance(last, list) else []
     choice = body.get("tool_choice", "auto")
     tools = {one["function"]["name"]: one["function"].get("parameters", {}) for one in body.get("tools") or ()}

@@ -165,9 +165,9 @@ def _close(schema: Any) -> None:
         for item in schema:
             _close(item)
     elif isinstance(schema, dict):
-        # `additionalProperties` is said only where a type allows more on purpose (the schema of a tool's input).
+        # The types of answers, which may be returned in requests, allow more fields; the vendors do not.
         if "properties" in schema and schema.get("type") == "object" and schema.get("title") != "InputSchemaTyped":
-            schema.setdefault("additionalProperties", False)
+            schema["additionalProperties"] = False
         for inner in schema.values():
             _close(inner)
 

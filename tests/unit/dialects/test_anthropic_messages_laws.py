@@ -68,6 +68,7 @@ def test_a_request_survives_the_way_to_an_offer(request: CompletionRequest) -> N
     assert DIALECT.decode_request(DIALECT.encode_request(request, model=request.model)) == as_said(request)
 
 
+@settings(max_examples=30)
 @given(requests(CARRIES))
 def test_facts_agree_with_the_whole_request(request: CompletionRequest) -> None:
     facts = DIALECT.read_facts(DIALECT.encode_request(request, model=request.model))
@@ -126,12 +127,12 @@ def test_a_stream_cut_short_is_never_taken_for_whole(data: st.DataObject, stream
     wire = encoded(stream)
     end = wire.rindex(b"event: message_stop")
     decoder = DIALECT.stream_decoder()
+    decoder.feed(wire[: data.draw(st.integers(0, end))])
     with pytest.raises(StreamInterrupted):
-        decoder.feed(wire[: data.draw(st.integers(0, end))])
         decoder.close()
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(st.data(), requests(CARRIES), completions(ANSWERS))
 def test_mutilated_bytes_raise_nothing_but_our_own_errors(
     data: st.DataObject, request: CompletionRequest, completion: Completion
@@ -225,4 +226,3 @@ def mutilated(draw: st.DrawFn, whole: bytes) -> bytes:
             break
         node = node[key]
     return msgspec.json.encode(document)
-

@@ -17,7 +17,7 @@ from isthmus.dialects.anthropic_messages import ANTHROPIC_MESSAGES
 from isthmus.dialects.gemini_generate import GEMINI_GENERATE as DIALECT
 from isthmus.dialects.gemini_generate.address import read_path
 from isthmus.dialects.openai_chat import OPENAI_CHAT
-from isthmus.domain.errors import IsthmusError, StreamInterrupted, UpstreamMalformed
+from isthmus.domain.errors import IsthmusError, StreamInterrupted
 from isthmus.domain.message import Completion, CompletionRequest, Event, Image, Part, Started, Used
 
 CARRIES = Carries(
@@ -68,6 +68,7 @@ def test_a_request_survives_the_way_to_an_offer(request: CompletionRequest) -> N
     assert arrived(DIALECT.encode_request(request, model=request.model), request) == as_said(request)
 
 
+@settings(max_examples=30)
 @given(requests(CARRIES))
 def test_facts_agree_with_the_whole_request(request: CompletionRequest) -> None:
     facts = DIALECT.read_facts(DIALECT.encode_request(request, model=request.model))
@@ -122,12 +123,12 @@ def test_a_stream_cut_short_is_never_taken_for_whole(data: st.DataObject, stream
     end = wire.index(b'"finishReason"')
     cut = wire[: data.draw(st.integers(0, end))]
     decoder = DIALECT.stream_decoder()
-    with pytest.raises((StreamInterrupted, UpstreamMalformed)):
-        decoder.feed(cut)
+    decoder.feed(cut)
+    with pytest.raises(StreamInterrupted):
         decoder.close()
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(st.data(), requests(CARRIES), completions(ANSWERS))
 def test_mutilated_bytes_raise_nothing_but_our_own_errors(
     data: st.DataObject, request: CompletionRequest, completion: Completion
@@ -150,7 +151,12 @@ def test_mutilated_events_raise_nothing_but_our_own_errors(data: st.DataObject, 
         decoder.close()
 
 
-@given(requests(replace(CARRIES, text_signature=False, call_signature=False, reasoning=False, result_error=False), with_extra=False))
+@given(
+    requests(
+        replace(CARRIES, text_signature=False, call_signature=False, reasoning=False, result_error=False),
+        with_extra=False,
+    )
+)
 def test_a_request_sent_on_in_another_dialect_says_the_same_or_is_refused(request: CompletionRequest) -> None:
     there = arrived(DIALECT.encode_request(request, model="m"), request)
     for other in (OPENAI_CHAT, ANTHROPIC_MESSAGES):
@@ -224,4 +230,3 @@ def mutilated(draw: st.DrawFn, whole: bytes) -> bytes:
             break
         node = node[key]
     return msgspec.json.encode(document)
-

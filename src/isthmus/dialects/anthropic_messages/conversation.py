@@ -1,0 +1,123 @@
+"""Messages of a request, both ways.
+
+System messages at the head are `system`; later ones are messages of role `system`, which newer models take. Results of
+tools are blocks of the user's message after the calls: all of them in one, with what the user says next behind them.
+Source: https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/implement-tool-use
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import cast
+
+from isthmus.dialects.anthropic_messages.blocks import decode_blocks, encode_block, encode_blocks
+from isthmus.dialects.anthropic_messages.name import NAME, extra
+from isthmus.dialects.foreign import own_fields
+from isthmus.dialects.openai_chat.fields import Fields, merged
+from isthmus.domain.errors import InvalidRequest, Unsupported
+from isthmus.domain.message import Image, Json, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
+
+_ALLOWED: dict[str, tuple[type, ...]] = {
+    "system": (Text,),
+    "user": (Text, Image, ToolResult),
+    "assistant": (Text, Reasoning, ToolCall),
+}
+
+
+# --------------------------------------------------------------------------------------------------- decoding
+
+
+def decode_messages(fields: Fields) -> tuple[Message, ...]:
+    messages: list[Message] = []
+    if fields.rest.get("system") is not None:
+        texts = _only(decode_blocks(fields, "system", {}), "system", "system")
+        if texts:
+            messages.append(Message(role="system", parts=tuple(texts)))
+    items = fields.items("messages")
+    if not items:
+        raise InvalidRequest("messages must be a list with at least one message.", param="messages")
+    called: dict[str, str] = {}
+    for at, item in enumerate(items):
+        messages += _decode_message(Fields(item, f"messages[{at}]"), called)
+    return tuple(messages)
+
+
+def _decode_message(fields: Fields, called: dict[str, str]) -> list[Message]:
+    """One message, or several where a user's message holds results of tools and more.
+
+    `called`: names of the tools called so far, by id of the call; added to.
+    """
+    role = fields.required_text("role")
+    if role not in _ALLOWED:
+        raise fields.wrong("role", "must be one of user, assistant, system")
+    parts = _only(decode_blocks(fields, "content", called), role, fields.at("content"))
+    called |= {part.id: part.name for part in parts if isinstance(part, ToolCall)}
+    more = extra(fields)
+    runs = groupby(parts, key=lambda part: isinstance(part, ToolResult))
+    found = [
+        Message(role="tool" if of_tools else cast("Role", role), parts=tuple(run), extra=more) for of_tools, run in runs
+    ]
+    return found or [Message(role=cast("Role", role), parts=(), extra=more)]
+
+
+def _only(parts: list[Part], role: str, where: str) -> list[Part]:
+    for at, part in enumerate(parts):
+        if not isinstance(part, _ALLOWED[role]):
+            raise InvalidRequest(
+                f"{where}[{at}] is of a type that a message of role {role} cannot have.", param=f"{where}[{at}]"
+            )
+    return parts
+
+
+# --------------------------------------------------------------------------------------------------- encoding
+
+
+def encode_messages(messages: Sequence[Message]) -> dict[str, Json]:
+    """The fields `system` and `messages`."""
+    head = 0
+    while head < len(messages) and messages[head].role in ("system", "developer"):
+        head += 1
+    said: dict[str, Json] = {}
+    system: list[Part] = []
+    for at, message in enumerate(messages[:head]):
+        _refuse_name(message, f"messages[{at}]")
+        own_fields(message.extra, dialect=NAME, where=f"messages[{at}]")
+        system += message.parts
+    if system:
+        said["system"] = encode_blocks(system, "system")
+    wire: list[dict[str, Json]] = []
+    after_results = False
+    for at, message in enumerate(messages[head:], head):
+        if after_results and message.role in ("tool", "user"):
+            _append(wire[-1], message, f"messages[{at}]")
+        else:
+            wire.append(_encode_message(message, f"messages[{at}]"))
+        after_results = message.role == "tool"
+    return said | {"messages": wire}
+
+
+def _encode_message(message: Message, where: str) -> dict[str, Json]:
+    _refuse_name(message, where)
+    match message.role:
+        case "system" | "developer":
+            role = "system"
+        case "assistant":
+            role = "assistant"
+        case "user" | "tool":
+            role = "user"
+    said: dict[str, Json] = {"role": role, "content": encode_blocks(message.parts, f"{where}.content")}
+    return merged(said, own_fields(message.extra, dialect=NAME, where=where))
+
+
+def _append(wire: dict[str, Json], message: Message, where: str) -> None:
+    """Say `message` in the same wire message as the results before it."""
+    _refuse_name(message, where)
+    wire["content"] += [encode_block(part, f"{where}.content[{at}]") for at, part in enumerate(message.parts)]
+    wire.update(merged(wire, own_fields(message.extra, dialect=NAME, where=where)))
+
+
+def _refuse_name(message: Message, where: str) -> None:
+    # On a tool's message the name is the tool's, which the call has told already.
+    if message.name is not None and message.role != "tool":
+        raise Unsupported(f"{where}.name cannot be said in {NAME}.", hint="Leave it out.", param=f"{where}.name")

@@ -1,0 +1,157 @@
+"""What choosing needs of a request, and the little of a body that changes on its way to an offer of this dialect."""
+
+from __future__ import annotations
+
+import msgspec
+
+from isthmus.dialects.openai_chat.complaint import invalid
+from isthmus.dialects.openai_chat.facts import BYTES_PER_TOKEN, CONVERSATION_LIMIT
+from isthmus.domain.errors import InvalidRequest
+from isthmus.domain.label import Label, label
+from isthmus.domain.offer import Need
+from isthmus.domain.request import RequestFacts
+
+TOKENS_PER_IMAGE = 1_600
+"""Of the largest image that is not scaled down: https://docs.anthropic.com/en/docs/build-with-claude/vision"""
+
+_NO_LABELS: frozenset[Label] = frozenset()
+
+
+class _Metadata(msgspec.Struct):
+    labels: str | None = msgspec.field(name="isthmus-labels", default=None)
+    workload: str | None = msgspec.field(name="isthmus-workload", default=None)
+    conversation: str | None = msgspec.field(name="isthmus-conversation", default=None)
+
+
+class _Thinking(msgspec.Struct):
+    type: str
+
+
+class _OutputConfig(msgspec.Struct):
+    format: dict[str, msgspec.Raw] | None = None
+
+
+class _Body(msgspec.Struct):
+    model: str
+    messages: list[msgspec.Raw]
+    max_tokens: int | None = None
+    stream: bool | None = None
+    tools: list[msgspec.Raw] | None = None
+    output_config: _OutputConfig | None = None
+    thinking: _Thinking | None = None
+    metadata: _Metadata | None = None
+
+
+class _Source(msgspec.Struct):
+    data: str = ""
+
+
+class _Block(msgspec.Struct):
+    type: str | None = None
+    source: _Source | None = None
+    content: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Message(msgspec.Struct):
+    content: str | list[_Block]
+
+
+class _Messages(msgspec.Struct):
+    messages: list[_Message]
+
+
+_body = msgspec.json.Decoder(_Body)
+_messages = msgspec.json.Decoder(_Messages)
+_blocks = msgspec.json.Decoder(str | list[_Block] | None)
+_raw_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def read_facts(body: bytes) -> RequestFacts:
+    """The facts of a request.
+
+    Raises:
+        InvalidRequest: not a request of this dialect.
+    """
+    try:
+        fields = _body.decode(body)
+        images = _images(body) if b'"image"' in body else []
+    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+        raise invalid(exc) from exc
+    if not fields.model:
+        raise InvalidRequest("model must name a workload or an offer.", param="model")
+    if not fields.messages:
+        raise InvalidRequest("messages must be a list with at least one message.", param="messages")
+    needs: set[Need] = set()
+    if images:
+        needs.add("vision")
+    if fields.tools:
+        needs.add("tools")
+    if fields.output_config is not None and fields.output_config.format is not None:
+        needs.add("json_schema")
+    if fields.thinking is not None and fields.thinking.type != "disabled":
+        needs.add("reasoning")
+    metadata = fields.metadata or _Metadata()
+    if metadata.conversation is not None and len(metadata.conversation) > CONVERSATION_LIMIT:
+        raise InvalidRequest(
+            f"metadata.isthmus-conversation must have at most {CONVERSATION_LIMIT} characters.",
+            param="metadata.isthmus-conversation",
+        )
+    stream = bool(fields.stream)
+    return RequestFacts(
+        model=fields.model,
+        stream=stream,
+        stream_usage=stream,
+        needs=frozenset(needs),
+        input_tokens=(len(body) - sum(images)) // BYTES_PER_TOKEN + len(images) * TOKENS_PER_IMAGE,
+        max_output_tokens=fields.max_tokens,
+        messages=len(fields.messages),
+        labels=_labels(metadata.labels),
+        workload=metadata.workload,
+        conversation=metadata.conversation,
+    )
+
+
+def _images(body: bytes) -> list[int]:
+    """For each image, also those in results of tools, the length of its base64, which is no text to a model."""
+    return [
+        length
+        for message in _messages.decode(body).messages
+        if not isinstance(message.content, str)
+        for length in _images_among(message.content)
+    ]
+
+
+def _images_among(blocks: list[_Block]) -> list[int]:
+    found: list[int] = []
+    for block in blocks:
+        if block.type == "image":
+            found.append(0 if block.source is None else len(block.source.data))
+        elif block.type == "tool_result":
+            inner = _blocks.decode(block.content)
+            if isinstance(inner, list):
+                found += _images_among(inner)
+    return found
+
+
+def _labels(names: str | None) -> frozenset[Label]:
+    if names is None:
+        return _NO_LABELS
+    param = "metadata.isthmus-labels"
+    try:
+        return frozenset(label(name) for part in names.split(",") if (name := part.strip()))
+    except ValueError as exc:
+        raise InvalidRequest(f"{param} must be label names separated by commas.", param=param) from exc
+
+
+def retarget(body: bytes, facts: RequestFacts, *, model: str) -> bytes:
+    """The body with `model` in it and without our own keys; the very same bytes where nothing has to change."""
+    if facts.model == model and b'"isthmus-' not in body:
+        return body
+    fields = _raw_fields.decode(body)
+    fields["model"] = msgspec.Raw(msgspec.json.encode(model))
+    if (raw := fields.get("metadata")) is not None:
+        metadata = msgspec.json.decode(raw, type=dict[str, msgspec.Raw] | None) or {}
+        kept = {name: value for name, value in metadata.items() if not name.startswith("isthmus-")}
+        if kept != metadata:
+            fields["metadata"] = msgspec.Raw(msgspec.json.encode(kept))
+    return msgspec.json.encode(fields)
