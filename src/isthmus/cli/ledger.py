@@ -150,12 +150,18 @@ def _dimensions(texts: Iterable[str]) -> list[Dimension]:
     return [dimension for name in dict.fromkeys(names) for dimension in DIMENSIONS if dimension == name]
 
 
+_REQUEST_WIDTH = 31
+"""Of the ids that isthmus gives."""
+
+
 def _entries_table(records: Iterable[Record]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("time", "request", "who", "workload", "offer", "outcome"):
-        table.add_column(column, overflow="fold" if column == "request" else "ellipsis")
+    for column in ("time", "who", "workload", "offer", "outcome"):
+        table.add_column(column, overflow="ellipsis", no_wrap=True)
     for column in ("in", "out", "cost", "first", "total"):
         table.add_column(column, justify="right", no_wrap=True)
+    # Last and never cut: it is what `isthmus ledger show` wants to be given.
+    table.add_column("request", min_width=_REQUEST_WIDTH, no_wrap=True)
     for record in records:
         table.add_row(*_cells(record))
     return table
@@ -170,7 +176,6 @@ def _cells(record: Record) -> list[str]:
     usage = entry.usage
     return [
         _time(entry.began),
-        entry.id,
         entry.principal.key or entry.principal.user or "",
         entry.workload or "",
         f"{entry.offer} ({entry.side})" if entry.offer and entry.side else entry.offer or "",
@@ -180,6 +185,7 @@ def _cells(record: Record) -> list[str]:
         _money(entry.cost),
         _seconds(entry.first_token),
         _seconds(_known(entry.total)),
+        entry.id,
     ]
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from isthmus.cli.question import Told
-from isthmus.gateway.headers import dollars
+from isthmus.domain.usage import plain
 
 
 def print_json(value: object) -> None:
@@ -26,7 +26,7 @@ def summary(told: Told) -> dict[str, object]:
         "side": told.side,
         "input_tokens": None if told.usage is None else told.usage.input,
         "output_tokens": None if told.usage is None else told.usage.output,
-        "cost": None if told.cost is None else dollars(told.cost),
+        "cost": None if told.cost is None else plain(told.cost),
         "seconds": round(told.seconds, 2),
     }
 

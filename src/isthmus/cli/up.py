@@ -24,7 +24,7 @@ from isthmus.routing.explain import explanation
 from isthmus.settings import Settings, load, parse_bind
 
 SMALL_MODEL = "smollm2-135m-instruct"
-HELLO = "In one sentence: what is an isthmus?"
+HELLO = "Say hello and name three colours."
 ENGINE_PATIENCE = 60.0
 """Seconds the greeting waits for the own model to be ready."""
 

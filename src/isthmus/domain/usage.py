@@ -69,3 +69,8 @@ def cost(usage: Usage, price: Price) -> Decimal:
         millionths += usage.cache_written * (price.cache_written - price.input)
     dollars = millionths.scaleb(-6)
     return dollars + price.per_request if price.per_request else dollars
+
+
+def plain(amount: Decimal) -> str:
+    """An amount as plain digits, exact, without an exponent or zeros at its end."""
+    return f"{amount.normalize():f}" if amount else "0"

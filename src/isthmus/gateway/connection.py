@@ -42,7 +42,7 @@ class Connections:
 
     head_bytes: int = 64 * 1024
     request_seconds: float = 60.0
-    """How long a client may take to send a request, and an idle new connection to begin one."""
+    """How long a client may take over the head of a request, and then from one piece of its body to the next."""
     idle_seconds: float = 75.0
     """How long a connection is kept open between requests."""
     open: set[Connection] = field(default_factory=set)
@@ -170,6 +170,7 @@ class Connection(HttpToolsProtocol):
                 self._refuse_head()
                 return
         self._head_read = 0
+        self.due = time.monotonic() + self.bounds.request_seconds
         super().on_headers_complete()
 
     @override
@@ -181,6 +182,7 @@ class Connection(HttpToolsProtocol):
     @override
     def on_body(self, body: bytes) -> None:
         if self.cycle is not None:
+            self.due = time.monotonic() + self.bounds.request_seconds
             super().on_body(body)
 
     @override

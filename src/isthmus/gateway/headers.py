@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import lru_cache
 
 from isthmus.domain.errors import InvalidRequest
 from isthmus.domain.label import Labelled, label
+from isthmus.domain.usage import plain
 from isthmus.gateway.asgi import Header
 from isthmus.routing.answer import Answer
 
@@ -83,7 +83,7 @@ def answer_headers(answer: Answer) -> list[Header]:
     if answer.labels:
         headers.append((b"isthmus-labels", ", ".join(found.label for found in answer.labels).encode("ascii")))
     if not answer.streamed and answer.cost is not None:
-        headers.append((b"isthmus-cost", dollars(answer.cost).encode("ascii")))
+        headers.append((b"isthmus-cost", plain(answer.cost).encode("ascii")))
     if answer.warning is not None:
         headers.append((b"isthmus-warning", answer.warning.encode("ascii", "replace")))
     return headers
@@ -92,8 +92,3 @@ def answer_headers(answer: Answer) -> list[Header]:
 @lru_cache(maxsize=1024)
 def _offer_headers(name: str, side: str) -> tuple[Header, Header]:
     return (b"isthmus-offer", name.encode("ascii")), (b"isthmus-side", side.encode("ascii"))
-
-
-def dollars(amount: Decimal) -> str:
-    """An amount in dollars as plain digits, exact, without an exponent."""
-    return f"{amount.normalize():f}" if amount else "0"

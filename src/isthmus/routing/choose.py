@@ -20,6 +20,7 @@ from isthmus.domain.decision import Candidate, Decision, Rejection
 from isthmus.domain.label import Label, Labelled
 from isthmus.domain.offer import Need, Offer, Workload
 from isthmus.domain.request import RequestFacts
+from isthmus.domain.usage import plain
 from isthmus.perimeter.clear import not_cleared
 from isthmus.routing.health import HealthBoard
 from isthmus.routing.roster import Roster
@@ -149,4 +150,4 @@ def _preference(candidate: Candidate, first: Candidate, workload: Workload, heal
 
 
 def _dollars(amount: Decimal | None) -> str:
-    return "an unknown amount" if amount is None else f"${amount.normalize():f}"
+    return "an unknown amount" if amount is None else f"${plain(amount)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from isthmus.domain.decision import Decision
+from isthmus.domain.usage import plain
 
 
 def explanation(decision: Decision) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def explanation(decision: Decision) -> dict[str, Any]:
                 "model": candidate.offer.model,
                 "provider": candidate.offer.provider,
                 "side": candidate.offer.side,
-                "expected_cost": None if candidate.expected_cost is None else f"{candidate.expected_cost:f}",
+                "expected_cost": None if candidate.expected_cost is None else plain(candidate.expected_cost),
             }
             for candidate in decision.route
         ],

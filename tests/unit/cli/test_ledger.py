@@ -35,7 +35,7 @@ def run(store: Store, *arguments: str, columns: int = 200) -> str:
 def test_tail_shows_the_latest_requests_in_a_line_each(store: Store) -> None:
     lines = run(store, "tail", "-n", "3").splitlines()
     assert len(lines) == 4
-    assert lines[0].split()[:4] == ["time", "request", "who", "workload"]
+    assert lines[0].split()[:4] == ["time", "who", "workload", "offer"]
     assert "req-2" in run(store, "tail")
     for part in ("desk", "gpt (closed)", "completed", "700", "120", "$0.00123456", "0.250 s", "1.500 s"):
         assert part in lines[-1]
