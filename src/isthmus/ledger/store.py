@@ -6,8 +6,10 @@ under a running process is noticed, not replaced by an empty one.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +23,8 @@ from sqlalchemy.pool import NullPool
 from isthmus.domain.errors import LedgerError
 from isthmus.ledger.faults import explain
 from isthmus.ledger.schema import REVISION
+
+_OTHERS_AT_WORK = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_BUSY_RECOVERY"})
 
 Synchronous = Literal["normal", "full"]
 """normal: a crash of the process loses nothing that was committed, a power cut may lose the last commits.
@@ -83,8 +87,27 @@ class Store:
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as error:
             raise explain(error, self.path).as_error() from error
+        self._use_write_ahead_log()
         with self.transaction(writing=True) as connection:  # a second process waits here and then finds the work done
             _migrate(connection, self.path)
+
+    def _use_write_ahead_log(self) -> None:
+        """Once set, the file remembers it. SQLite does not wait for others to change it, so we do.
+
+        Raises:
+            LedgerError: it cannot be set.
+        """
+        end = time.monotonic() + self.busy_timeout
+        while True:
+            try:
+                with contextlib.closing(sqlite3.connect(self.path, timeout=self.busy_timeout)) as connection:
+                    connection.execute("PRAGMA journal_mode = WAL").close()
+            except sqlite3.Error as error:
+                if time.monotonic() > end or getattr(error, "sqlite_errorname", "") not in _OTHERS_AT_WORK:
+                    raise explain(error, self.path).as_error() from error
+                time.sleep(0.02)
+            else:
+                return
 
     def engine(self, *, writing: bool) -> Engine:
         """An engine that keeps no connection open.
@@ -104,7 +127,6 @@ class Store:
         )
         pragmas = [
             "PRAGMA foreign_keys = ON",
-            "PRAGMA journal_mode = WAL",
             f"PRAGMA synchronous = {self._synchronous.upper()}",
         ]
         if not writing:

@@ -24,7 +24,7 @@ class Limits:
     max_connections: int = 4096
     max_stream_seconds: float = 3600.0
     header_timeout: float = 10.0
-    """How long a client may take to send its request's head."""
+    """How long a client may take to send its request's head, and then from one piece of its body to the next."""
     drain_seconds: float = 30.0
     """How long requests under way may take to end when the server stops."""
 
