@@ -117,7 +117,7 @@ class ServerTable(Table):
     max_stream_seconds: Seconds = 3600.0
     """Longest time one answer may stream, in seconds."""
     header_timeout: Seconds = 10.0
-    """How long a client may take to send its request's head, and then from one piece of its body to the next, in seconds."""
+    """How long a client may take over its request's head, then from one piece of its body to the next, in seconds."""
     drain_seconds: Seconds = 30.0
     """How long requests under way may take to end when the server stops, in seconds."""
 
