@@ -10,6 +10,7 @@ from isthmus.domain.label import Labelled
 from isthmus.domain.offer import Goal, Offer
 from isthmus.domain.request import RequestFacts
 from isthmus.domain.usage import Usage, cost
+from isthmus.domain.value import quick_value
 
 ReasonCode = Literal[
     "not_cleared",
@@ -49,7 +50,7 @@ EXPECTED_OUTPUT = 400
 """Tokens of answer assumed for the expected cost where the request sets no maximum below it."""
 
 
-@dataclass(frozen=True, slots=True)
+@quick_value()
 class Candidate:
     """An offer that may serve."""
 
@@ -67,7 +68,7 @@ class Candidate:
         return cost(Usage(input=self.facts.input_tokens, output=output), self.offer.price)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick_value(kw_only=True)
 class Decision:
     """The result of choosing. An empty route means that the request is refused."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -13,6 +12,7 @@ from isthmus.domain.offer import Goal, Side
 from isthmus.domain.principal import Principal
 from isthmus.domain.request import RequestId
 from isthmus.domain.usage import Usage
+from isthmus.domain.value import quick_value
 
 Outcome = Literal["completed", "refused", "failed", "interrupted", "client_gone", "crashed"]
 """How a request ended.
@@ -26,7 +26,7 @@ crashed       isthmus itself stopped while the request was in flight; found at t
 """
 
 
-@dataclass(frozen=True, slots=True)
+@quick_value()
 class Attempt:
     """One try at one offer."""
 
@@ -40,7 +40,7 @@ class Attempt:
     """Code of the error (`errors.py`); None: it served."""
 
 
-@dataclass(slots=True, kw_only=True)
+@quick_value(kw_only=True)
 class Opened:
     """A request has begun. Written so that one that a crash cut off can be told from one that never was."""
 
@@ -54,9 +54,9 @@ class Opened:
     labels: tuple[Labelled, ...] = ()
 
 
-@dataclass(slots=True, kw_only=True)
+@quick_value(kw_only=True)
 class Entry:
-    """The record of one request, complete. Not frozen only because it is made on the hot path; never changed."""
+    """The record of one request, complete."""
 
     id: RequestId
     began: datetime

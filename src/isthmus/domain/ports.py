@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from isthmus.domain.entry import Entry, Opened
 from isthmus.domain.offer import Offer
+from isthmus.domain.value import quick_value
 
 
-@dataclass(frozen=True, slots=True)
+@quick_value()
 class WireRequest:
     """What is sent to an offer. The sender adds address, key and framing."""
 

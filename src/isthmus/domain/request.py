@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NewType
 
 from isthmus.domain.label import Label
 from isthmus.domain.offer import Need
+from isthmus.domain.value import quick_value
 
 RequestId = NewType("RequestId", str)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick_value(kw_only=True)
 class RequestFacts:
     """The facts of one request that a dialect can read off its body without understanding all of it."""
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from isthmus.domain.value import quick_value
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@quick_value(kw_only=True)
 class Usage:
     """Tokens of one completion, as billed. Counts nest: the parts are contained in their whole."""
 
