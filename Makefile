@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 UV     := .uv/bin/uv
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 
-.PHONY: setup up test check bench lock clean
+.PHONY: setup up test check stress bench lock clean
 
 setup: $(VENV)/.ready  ## the environment in .venv, as locked
 
@@ -30,8 +30,11 @@ check: setup  ## style, types, import contracts
 test: check  ## all that CI runs
 	$(BIN)/python -m pytest -q
 
-bench: setup  ## CPU, latency, streams and memory beside nginx and LiteLLM, in one run
-	$(BIN)/python bench/run.py
+stress: setup  ## 200,000 requests with nonces, aborts, resets and slow peers: no answer may reach another request
+	ISTHMUS_STRESS_REQUESTS=200000 $(BIN)/python -m pytest -q -s --timeout 3600 tests/system/test_client_never_mixes_answers.py
+
+bench: setup  ## CPU, latency, streams and memory beside nginx and LiteLLM, in one run; BENCH=--quick for a short one
+	$(BIN)/python bench/run.py $(BENCH)
 
 lock: | $(UV)  ## resolve the dependencies anew
 	$(UV) lock
