@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from isthmus.domain.errors import ConfigError
@@ -18,16 +18,22 @@ _SERVICE = "isthmus"
 
 
 class Secrets:
-    """Resolves references to secrets."""
+    """Resolves references to secrets.
 
-    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+    Args:
+        environ: where `env:` looks.
+        clock: seconds, never going back.
+    """
+
+    def __init__(self, environ: Mapping[str, str] = os.environ, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._environ = environ
+        self._clock = clock
         self._known: dict[SecretRef, tuple[bytes, float]] = {}
 
     def known(self, ref: SecretRef) -> bytes | None:
         """The secret, if it was resolved lately."""
         found = self._known.get(ref)
-        return found[0] if found is not None and found[1] > time.monotonic() else None
+        return found[0] if found is not None and found[1] > self._clock() else None
 
     async def resolve(self, ref: SecretRef) -> bytes:
         """The secret.
@@ -45,7 +51,7 @@ class Secrets:
                 f"The secret {ref} holds characters that no key has.", hint=_FIX[ref.scheme].format(ref.name)
             )
         secret = value.encode("ascii")
-        self._known[ref] = (secret, time.monotonic() + KEEP_SECONDS)
+        self._known[ref] = (secret, self._clock() + KEEP_SECONDS)
         return secret
 
 
@@ -61,8 +67,10 @@ def _read(ref: SecretRef) -> str | None:
     if ref.scheme == "file":
         try:
             return Path(ref.name).expanduser().read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as exc:
+        except OSError as exc:
             raise ConfigError(f"The secret {ref} cannot be read.", hint=_FIX["file"].format(ref.name)) from exc
+        except UnicodeDecodeError:  # holds what it could not decode: nothing to chain to an error
+            raise ConfigError(f"The secret {ref} is not text.", hint=_FIX["file"].format(ref.name)) from None
     try:
         import keyring  # noqa: PLC0415  # an extra: only who refers to a keyring needs it
     except ImportError as exc:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from importlib.metadata import version
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from isthmus.domain.errors import ConfigError, ProviderError
+from isthmus.domain.errors import ConfigError, UpstreamTimeout, UpstreamUnreachable
 from isthmus.domain.offer import Offer
 from isthmus.domain.ports import WireRequest, WireResponse
 from isthmus.providers.http11.exchange import Exchange
-from isthmus.providers.http11.framing import Header, request_head
+from isthmus.providers.http11.framing import Header, encoded, request_head
 from isthmus.providers.http11.pool import MOST_CONNECTIONS, Origin, Pool
 from isthmus.providers.http11.proxy import Proxy
+from isthmus.providers.http11.watch import Watch
 from isthmus.providers.secrets import Secrets
 
 EngineAddress = Callable[[Offer], Awaitable[tuple[str, str]]]
@@ -27,12 +28,14 @@ _AUTH: dict[str, bytes] = {
     "api-key": b"api-key: ",
 }
 
-_FIXED: tuple[Header, ...] = (
-    (b"user-agent", b"isthmus/" + version("isthmus").encode("ascii")),
-    (b"accept", b"application/json, text/event-stream"),
-    (b"accept-encoding", b"identity"),
-    (b"content-type", b"application/json"),
-)
+_FIXED: dict[bytes, bytes] = {
+    b"user-agent": b"isthmus/" + version("isthmus").encode("ascii"),
+    b"accept": b"application/json, text/event-stream",
+    b"accept-encoding": b"identity",
+    b"content-type": b"application/json",
+}
+
+_MOST_WAYS = 1024
 
 
 class _Way(NamedTuple):
@@ -40,6 +43,7 @@ class _Way(NamedTuple):
 
     offer: Offer
     base_url: str
+    extra: Sequence[Header]
     head: bytes
     pool: Pool
 
@@ -66,64 +70,85 @@ class HttpSender:
         self._pools: dict[Origin, Pool] = {}
         self._ways: dict[tuple[str, str], _Way] = {}
         self._loop = asyncio.get_running_loop()
+        self._watch = Watch(self._loop)
+        self._closed = False
 
     async def send(self, offer: Offer, request: WireRequest) -> WireResponse:
         began = self._loop.time()
         base_url = offer.base_url
-        engine_key = None
+        authorization = b""
         if offer.engine is not None:
             base_url, engine_key = await self._engine(offer)
-        way = self._ways.get((offer.name, request.path))
-        if way is None or way.offer is not offer or way.base_url != base_url:
-            way = self._way(offer, base_url, request)
-        authorization = b""
-        if engine_key is not None:
             authorization = b"authorization: Bearer %s\r\n" % engine_key.encode("ascii")
         elif offer.key is not None and offer.auth != "none":
             secret = self._secrets.known(offer.key) or await self._secrets.resolve(offer.key)
             authorization = b"%s%s\r\n" % (_AUTH[offer.auth], secret)
+        # From here to the connection nothing is waited for: the way's pool cannot be dropped in between.
+        way = self._ways.get((offer.name, request.path))
+        if way is None or way.offer is not offer or way.base_url != base_url or way.extra != request.headers:
+            way = self._way(offer, base_url, request)
         data = b"%s%scontent-length: %d\r\n\r\n%s" % (way.head, authorization, len(request.body), request.body)
-        exchange = Exchange(offer.name, offer.deadlines, began, self._loop)
-        try:
-            return await way.pool.exchange(exchange, data, offer.deadlines.connect)
-        except ProviderError as exc:
-            exc.offer = offer.name
-            raise
+        exchange = Exchange(offer.name, offer.deadlines, began, self._loop, self._watch)
+        return await way.pool.exchange(exchange, data)
 
     async def aclose(self) -> None:
-        """Close all connections."""
+        """Close all connections. Requests under way fail, later ones are refused."""
+        self._closed = True
         for pool in self._pools.values():
             pool.close()
         await asyncio.sleep(0)  # let the transports say good-bye
 
     async def _engine(self, offer: Offer) -> tuple[str, str]:
+        """Address and key of an embedded offer's engine; waiting for its start counts into the total deadline."""
         if self._engine_address is None:
             raise ConfigError(f"{offer.name} is embedded, and no engine runs in this process.")
-        return await self._engine_address(offer)
+        total = offer.deadlines.total
+        try:
+            async with asyncio.timeout(total) as deadline:
+                return await self._engine_address(offer)
+        except TimeoutError as exc:
+            if not deadline.expired() or total is None:
+                raise
+            sentence = f"The engine of {offer.name} did not start within {total:g} s."
+            raise UpstreamTimeout(sentence, phase="total", offer=offer.name) from exc
 
     def _way(self, offer: Offer, base_url: str, request: WireRequest) -> _Way:
+        """Work out how requests to an offer are sent, and remember it.
+
+        Raises:
+            ConfigError: what the settings say cannot be sent.
+            UpstreamUnreachable: the sender is closed.
+        """
         origin = Origin.of(base_url, proxy=offer.proxy, ca_file=offer.ca_file)
-        parts = urlsplit(base_url)
-        path = parts.path.rstrip("/") + (request.path if offer.path is None else offer.path)
-        if offer.query:
-            path += ("&" if "?" in path else "?") + offer.query
-        headers: list[Header] = [(b"host", _host(parts.netloc))]
-        if origin.proxy is not None and origin.scheme == "http":
-            path = f"http://{parts.netloc}{path}"
-            if (authorization := Proxy.parse(origin.proxy).authorization) is not None:
-                headers.append(authorization)
-        headers += _FIXED
-        headers += request.headers
-        headers += ((name.encode("ascii"), value.encode("latin-1")) for name, value in offer.headers)
+        headers: dict[bytes, bytes] = {b"host": origin.authority.encode("ascii"), **_FIXED}
+        target = _target(base_url, offer, request.path)
+        if offer.proxy is not None and origin.scheme == "http":
+            target = f"http://{origin.authority}{target}"
+            if (authorization := Proxy.parse(offer.proxy).authorization) is not None:
+                headers.update([authorization])
+        headers.update(request.headers)
+        headers.update(encoded(name, value) for name, value in offer.headers)
+        if len(self._ways) >= _MOST_WAYS:
+            self._forget_ways()
         pool = self._pools.get(origin)
         if pool is None:
+            if self._closed:
+                raise UpstreamUnreachable(f"{offer.name} was not asked: isthmus is shutting down.", offer=offer.name)
             pool = self._pools[origin] = Pool(origin, most=self._most)
-        way = _Way(offer, base_url, request_head(path.encode("ascii"), headers), pool)
+        way = _Way(offer, base_url, request.headers, request_head(target, headers.items()), pool)
         self._ways[offer.name, request.path] = way
         return way
 
+    def _forget_ways(self) -> None:
+        """Offers come and go with the settings, engines change their ports: start afresh, keep what is in use."""
+        self._ways.clear()
+        for origin in [origin for origin, pool in self._pools.items() if pool.deserted]:
+            del self._pools[origin]
 
-def _host(netloc: str) -> bytes:
-    """The host field for an address; international names in their ASCII form."""
-    host = netloc.rpartition("@")[2]
-    return host.encode("ascii") if host.isascii() else host.encode("idna")
+
+def _target(base_url: str, offer: Offer, path: str) -> str:
+    """Path and query of an address: those of the base, of the request and of the offer, in this order."""
+    base = urlsplit(base_url)
+    below, _, query = (path if offer.path is None else offer.path).partition("?")
+    queries = "&".join(part for part in (base.query, query, offer.query) if part)
+    return (base.path.rstrip("/") + below or "/") + (f"?{queries}" if queries else "")

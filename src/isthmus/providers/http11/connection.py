@@ -13,16 +13,14 @@ if TYPE_CHECKING:
 
 
 class Connection(asyncio.Protocol):
-    """Belongs to one pool. Free while `exchange` is None."""
+    """Belongs to one pool. Free while it has no exchange."""
 
-    __slots__ = ("_exchange", "_pool", "_transport", "idle_since", "used")
+    __slots__ = ("_exchange", "_pool", "_transport", "idle_since")
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
-        self.used = False
-        """Whether it has served a request before."""
         self.idle_since = 0.0
 
     @property
@@ -50,23 +48,32 @@ class Connection(asyncio.Protocol):
 
     def reuse(self) -> None:
         """The exchange has ended well; the connection may serve another."""
+        assert self._transport is not None
+        if self._transport.get_write_buffer_size():
+            self.close()  # answered before it had all of the request: what it makes of the rest is not known
+            return
         self._exchange = None
-        self.used = True
-        if self.usable:
+        if not self._transport.is_closing():
             self._pool.give_back(self)
 
     def close(self) -> None:
-        """Close at once, whatever is under way."""
+        """Close at once, whatever is under way. The exchange that held it is told nothing."""
         self._exchange = None
         if self._transport is not None:
             self._transport.abort()
+
+    def give_up(self) -> None:
+        """Close at once, and tell the exchange that holds it."""
+        if self._exchange is not None:
+            self._exchange.abort()
+        else:
+            self.close()
 
     # ------------------------------------------------------------------------------------------------------- asyncio's
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]  # of a stream socket: always a Transport
-        self._pool.opened(self)
 
     @override
     def data_received(self, data: bytes) -> None:

@@ -16,12 +16,18 @@ import httptools
 from isthmus.domain.errors import ProviderError, UpstreamMalformed, UpstreamTimeout, UpstreamUnreachable
 from isthmus.domain.offer import Deadlines
 from isthmus.providers.http11.framing import HEAD_BYTES, HEADERS, Header, body_is_delimited
+from isthmus.providers.http11.watch import Watch
 
 if TYPE_CHECKING:
     from isthmus.providers.http11.connection import Connection
 
 BUFFERED_BYTES = 64 * 1024
-"""Of a body that nobody has read yet; above it the connection is not read from."""
+"""Of a body that nobody has read yet; above it the connection is not read from. What one read of the socket brings
+(256 KiB at most) comes on top."""
+
+AT_ONCE_SECONDS = 1.0
+"""An upstream that closed an idle connection while our request was on its way says so within a round trip. One that
+closes it later has had the request in hand."""
 
 _NEVER = float("inf")
 _PHASES = {
@@ -32,7 +38,12 @@ _PHASES = {
 
 
 class Exchange:
-    """Fulfils `domain.ports.WireResponse`; its `on_…` methods are the parser's callbacks."""
+    """Fulfils `domain.ports.WireResponse`; its `on_…` methods are the parser's callbacks.
+
+    Deadlines: `first_byte` runs from the sending of the request until the head of the answer proper is complete, so a
+    head that trickles in does not stretch it. `between_bytes` runs while somebody waits for more of the body: an offer
+    that nobody reads from is not late. `total` runs from `began`.
+    """
 
     __slots__ = (
         "_began",
@@ -42,53 +53,70 @@ class Exchange:
         "_delimited",
         "_ended",
         "_error",
-        "_garbage",
         "_head_bytes",
         "_keep_alive",
-        "_last_byte",
         "_loop",
         "_parser",
         "_parts",
         "_paused",
-        "_timer",
+        "_since",
         "_waiter",
-        "_waits_for_head",
+        "_watch",
+        "check_at",
         "closed_untouched",
         "headers",
         "offer",
         "status",
     )
 
-    def __init__(self, offer: str, deadlines: Deadlines, began: float, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, offer: str, deadlines: Deadlines, began: float, loop: asyncio.AbstractEventLoop, watch: Watch
+    ) -> None:
         self.offer = offer
         self.status = 0
-        self.headers: Sequence[Header] = []
+        """0 until the head of the answer is there."""
+        self.headers: Sequence[Header] = ()
+        self.check_at = _NEVER
         self.closed_untouched = False
-        """The other side closed the connection before a byte of an answer had arrived."""
+        """The other side closed the connection at once, before a byte of an answer had arrived."""
         self._began = began
-        self._last_byte = began
+        self._since = began
+        """When the one who asks began to wait."""
         self._deadlines = deadlines
         self._loop = loop
+        self._watch = watch
         self._connection: Connection | None = None
         self._parser: httptools.HttpResponseParser | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._waits_for_head = True
         self._head_bytes = 0
         self._parts: list[bytes] = []
         self._buffered = 0
         self._paused = False
         self._delimited = True
         self._ended = False
-        self._garbage = False
         self._keep_alive = False
         self._error: ProviderError | None = None
-        self._timer: asyncio.TimerHandle | None = None
 
     # -------------------------------------------------------------------------------------------- for the one who asks
 
     def again(self) -> Exchange:
         """A fresh exchange for the same request, under the same deadlines."""
-        return Exchange(self.offer, self._deadlines, self._began, self._loop)
+        return Exchange(self.offer, self._deadlines, self._began, self._loop, self._watch)
+
+    @property
+    def connect_seconds(self) -> tuple[float | None, str]:
+        """How long connecting may take now, and which deadline says so."""
+        connect, total = self._deadlines.connect, self._deadlines.total
+        if total is not None:
+            left = max(0.0, self._began + total - self._loop.time())
+            if connect is None or left < connect:
+                return left, "total"
+        return connect, "connect"
+
+    def seconds(self, phase: str) -> float:
+        """What the deadline of a phase says."""
+        limit: float = getattr(self._deadlines, phase)
+        return limit
 
     async def start(self, connection: Connection, data: bytes) -> None:
         """Send the request and wait for the head of the answer.
@@ -98,16 +126,20 @@ class Exchange:
         """
         self._connection = connection
         self._parser = httptools.HttpResponseParser(self)
-        self._last_byte = self._loop.time()
+        self._waiter = waiter = self._loop.create_future()
         connection.send(self, data)
-        self._arm()
+        total = self._deadlines.total
+        if total is not None:
+            self.check_at = self._began + total
+        self._limit(self._deadlines.first_byte)
+        self._watch.begin(self)
         try:
-            while self._waits_for_head and self._error is None:
-                await self._wait()
+            await waiter
         except BaseException:
             self.abort()
             raise
-        if self._error is not None:
+        self._waiter = None
+        if self._error is not None and not self.status:
             raise self._error
 
     async def chunk(self) -> bytes:
@@ -117,20 +149,24 @@ class Exchange:
                 raise self._error
             if self._ended:
                 return b""
-            await self._wait()
+            self._waiter = self._loop.create_future()
+            self._limit(self._deadlines.between_bytes)
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         parts.clear()
         self._buffered = 0
         if self._paused:
             self._paused = False
-            self._last_byte = self._loop.time()
             if self._connection is not None:
                 self._connection.resume()
         return data
 
     async def read(self, limit: int) -> bytes:
         body = await self.chunk()
-        if self._ended and not self._parts and self._error is None and len(body) <= limit:
+        if self._ended and not self._parts and len(body) <= limit:
             return body  # the common case: all of it has arrived
         parts, size = [body], len(body)
         while size <= limit and (data := await self.chunk()):
@@ -143,73 +179,70 @@ class Exchange:
 
     def abort(self) -> None:
         if self._connection is not None:
+            self._parts.clear()
             self._fail(UpstreamUnreachable(f"The request to {self.offer} was given up.", offer=self.offer))
-
-    async def _wait(self) -> None:
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
 
     # ---------------------------------------------------------------------------------------------- for the connection
 
     def feed(self, data: bytes) -> None:
         """Bytes of the answer have arrived."""
-        self._last_byte = self._loop.time()
-        if self._waits_for_head:
+        if not self.status:
             self._head_bytes += len(data)
         parser = self._parser
         assert parser is not None
         try:
             parser.feed_data(data)
-        except httptools.HttpParserCallbackError as exc:
-            cause = exc.__context__
-            self._fail(cause if isinstance(cause, ProviderError) else self._malformed(), exc)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
-            self._fail(self._malformed(), exc)
+            if self._ended:  # the answer is whole; what came after it costs the connection, not the answer
+                self._finish(reusable=False)
+            elif isinstance(exc, httptools.HttpParserCallbackError) and isinstance(exc.__context__, ProviderError):
+                self._fail(exc.__context__)
+            else:
+                self._fail(self._malformed("something that is not HTTP"), exc)
         else:
-            if self._waits_for_head and self._head_bytes > HEAD_BYTES:
-                self._fail(UpstreamMalformed(f"{self.offer} answered with a head that is too large.", offer=self.offer))
-            elif self._ended:
-                self._finish(reusable=self._keep_alive and not self._garbage)
+            if self._ended:
+                self._finish(reusable=self._keep_alive)
+            elif not self.status and self._head_bytes > HEAD_BYTES:
+                self._fail(self._malformed("a head that is too large"))
 
     def lost(self, cause: Exception | None) -> None:
         """The connection is gone."""
         if self._connection is None:
             return
-        if cause is None and not self._delimited and not self._waits_for_head:
+        if cause is None and self.status and not self._delimited:
             self._ended = True
             self._finish(reusable=False)
-        else:
-            self.closed_untouched = self._waits_for_head and self._head_bytes == 0
-            when = "before it answered" if self._waits_for_head else "in the middle of its answer"
-            self._fail(UpstreamUnreachable(f"{self.offer} closed the connection {when}.", offer=self.offer), cause)
+            return
+        self.closed_untouched = self._head_bytes == 0 and self._loop.time() - self._since < AT_ONCE_SECONDS
+        when = "in the middle of its answer" if self.status else "before it answered"
+        self._fail(UpstreamUnreachable(f"{self.offer} closed the connection {when}.", offer=self.offer), cause)
 
     # -------------------------------------------------------------------------------------------------- for the parser
 
     def on_message_begin(self) -> None:
-        if self._ended:
-            self._garbage = True
+        if self._ended:  # a second answer to one request
+            self._keep_alive = False
         else:
             self.headers = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._waits_for_head:  # else a trailer, which nobody reads
-            assert isinstance(self.headers, list)
-            self.headers.append((name.lower(), value))
-            if len(self.headers) > HEADERS:
-                raise UpstreamMalformed(f"{self.offer} answered with more than {HEADERS} headers.", offer=self.offer)
+        if not self.status:  # else a trailer, which nobody reads
+            self.headers.append((name.lower(), value))  # type: ignore[attr-defined]  # a list until the head is there
 
     def on_headers_complete(self) -> None:
+        if self._ended:
+            return
         parser = self._parser
         assert parser is not None
         status: int = parser.get_status_code()
-        if status < 200 or self._ended:
-            return  # informational: the answer proper is still to come (RFC 9110, section 15.2)
-        self._delimited = body_is_delimited(status, self.headers)
+        if not 200 <= status <= 599:
+            if 100 <= status < 200:
+                return  # informational: the answer proper is still to come (RFC 9110, section 15.2)
+            raise self._malformed(f"the status {status}, which there is not")
+        if len(self.headers) > HEADERS:
+            raise self._malformed(f"more than {HEADERS} headers")
+        self._delimited = body_is_delimited(status, parser.get_http_version(), self.headers)
         self.status = status
-        self._waits_for_head = False
         self._wake()
 
     def on_body(self, body: bytes) -> None:
@@ -223,11 +256,34 @@ class Exchange:
         self._wake()
 
     def on_message_complete(self) -> None:
-        if not self._waits_for_head and not self._ended:
+        if self.status and not self._ended:
             self._ended = True
             assert self._parser is not None
             self._keep_alive = self._parser.should_keep_alive()  # the parser forgets it after this callback
             self._wake()
+
+    # ------------------------------------------------------------------------------------------------------- deadlines
+
+    def _limit(self, allowed: float | None) -> None:
+        """The one who asks begins to wait."""
+        self._since = now = self._loop.time()
+        if allowed is not None and now + allowed < self.check_at:
+            self.check_at = now + allowed
+
+    def check(self, now: float) -> None:
+        """Fulfils `watch.Watched`."""
+        limits = self._deadlines
+        phase, due = "total", _NEVER if limits.total is None else self._began + limits.total
+        if self._waiter is not None and not self._waiter.done():
+            waits_for = "between_bytes" if self.status else "first_byte"
+            allowed = limits.between_bytes if self.status else limits.first_byte
+            if allowed is not None and self._since + allowed < due:
+                phase, due = waits_for, self._since + allowed
+        if now < due:
+            self.check_at = due
+        else:
+            sentence = f"{self.offer} {_PHASES[phase]} within {self.seconds(phase):g} s."
+            self._fail(UpstreamTimeout(sentence, phase=phase, offer=self.offer))
 
     # ---------------------------------------------------------------------------------------------------------- inside
 
@@ -259,42 +315,8 @@ class Exchange:
         assert connection is not None
         self._connection = None
         self._parser = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._watch.end(self)
         return connection
 
-    def _malformed(self) -> UpstreamMalformed:
-        return UpstreamMalformed(f"{self.offer} answered with something that is not HTTP.", offer=self.offer)
-
-    # ------------------------------------------------------------------------------------------------------- deadlines
-
-    def _arm(self) -> None:
-        """One timer for all phases: when it fires it looks what is due, and mostly sets itself anew."""
-        if self._connection is not None:
-            due, _ = self._due()
-            if due != _NEVER:
-                self._timer = self._loop.call_at(due, self._expired)
-
-    def _due(self) -> tuple[float, str]:
-        limits = self._deadlines
-        phase = "first_byte" if self._waits_for_head else "between_bytes"
-        allowed = limits.first_byte if self._waits_for_head else limits.between_bytes
-        # An offer that we do not read from, or whose bytes nobody fetches, is not the one that is late.
-        since = self._loop.time() if self._paused or self._parts else self._last_byte
-        due = _NEVER if allowed is None else since + allowed
-        if limits.total is not None and self._began + limits.total < due:
-            return self._began + limits.total, "total"
-        return due, phase
-
-    def _expired(self) -> None:
-        if self._connection is None:
-            return
-        due, phase = self._due()
-        if self._loop.time() < due:
-            self._arm()
-            return
-        seconds = getattr(self._deadlines, phase)
-        self._fail(
-            UpstreamTimeout(f"{self.offer} {_PHASES[phase]} within {seconds:g} s.", phase=phase, offer=self.offer)
-        )
+    def _malformed(self, what: str) -> UpstreamMalformed:
+        return UpstreamMalformed(f"{self.offer} answered with {what}.", offer=self.offer)

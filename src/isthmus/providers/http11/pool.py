@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import os
+import socket
 import ssl
 from collections import deque
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ class Origin:
 
     scheme: str
     host: str
+    """In ASCII, an IPv6 address without its brackets."""
     port: int
     proxy: str | None = None
     ca_file: str | None = None
@@ -37,35 +39,46 @@ class Origin:
         """The origin of an address.
 
         Raises:
-            ConfigError: not an http or https address.
+            ConfigError: not an http or https address. It is not repeated, since it may hold a password.
         """
         try:
             parts = urlsplit(url)
             port = parts.port
-        except ValueError as exc:
-            raise ConfigError(f"{url[:200]!r} is no address.") from exc
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ConfigError(f"{url[:200]!r} is no http or https address.")
-        return cls(parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80), proxy, ca_file)
+            host = (parts.hostname or "").encode("idna").decode("ascii")
+        except ValueError:  # UnicodeError among them
+            raise ConfigError("The address of an offer is none.", hint="Say https://host/path.") from None
+        if parts.scheme not in {"http", "https"} or not host:
+            raise ConfigError("The address of an offer is no http or https address.", hint="Say https://host/path.")
+        return cls(parts.scheme, host, port or (443 if parts.scheme == "https" else 80), proxy, ca_file)
+
+    @property
+    def authority(self) -> str:
+        """As a host field says it: without the port where it is the scheme's own (RFC 9110, section 7.2)."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.scheme == "https" else 80) else f"{host}:{self.port}"
 
     @override
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
 
 
 class Pool:
-    """Connections to one origin."""
+    """Connections to one origin. Whoever waits for one is served in the order of asking."""
 
     def __init__(self, origin: Origin, *, most: int = MOST_CONNECTIONS, idle_seconds: float = IDLE_SECONDS) -> None:
         self.origin = origin
+        self._proxy = None if origin.proxy is None else Proxy.parse(origin.proxy)
         self._most = most
         self._idle_seconds = idle_seconds
-        self._idle: deque[Connection] = deque()
-        """The one used last at the right."""
+        self._idle: dict[Connection, None] = {}
+        """The one used last at the end."""
         self._open: set[Connection] = set()
         self._opening = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[asyncio.Future[Connection | None]] = deque()
+        """Given a connection that has become free, or None: a place to open one in."""
         self._loop = asyncio.get_running_loop()
+        self._sweeping = False
         self._closed = False
 
     @property
@@ -73,12 +86,17 @@ class Pool:
         """Connections open now."""
         return len(self._open)
 
-    async def exchange(self, exchange: Exchange, data: bytes, connect_seconds: float | None) -> Exchange:
+    @property
+    def deserted(self) -> bool:
+        """Nothing open, nothing asked for."""
+        return not (self._open or self._opening or self._waiting)
+
+    async def exchange(self, exchange: Exchange, data: bytes) -> Exchange:
         """Send a request on a connection of the pool, and wait for the head of its answer.
 
         A connection that was idle may turn out to have been closed by the other side just now. Then nothing of the
-        request was worked on, and it is sent once more, on a new connection: only if the other side closed it, only
-        if not a byte of an answer had arrived.
+        request was worked on, and it is sent once more, on a new connection: only if the other side closed it at once,
+        only if not a byte of an answer had arrived.
 
         Raises:
             ProviderError: no connection, or no answer.
@@ -93,116 +111,178 @@ class Pool:
                 exchange = exchange.again()
             else:
                 return exchange
-        await exchange.start(await self._connect(exchange.offer, connect_seconds), data)
+        await exchange.start(await self._connect(exchange), data)
         return exchange
-
-    def opened(self, connection: Connection) -> None:
-        """A connection has been made."""
-        self._open.add(connection)
-        if self._closed:
-            connection.close()
 
     def give_back(self, connection: Connection) -> None:
         """A connection is free again."""
-        now = self._loop.time()
-        connection.idle_since = now
-        self._idle.append(connection)
-        oldest = self._idle[0]
-        if now - oldest.idle_since > self._idle_seconds:
-            self._idle.popleft()
-            oldest.close()
-        self._admit_next()
+        if self._waiting and (waiter := self._next_waiting()) is not None:
+            waiter.set_result(connection)
+            return
+        connection.idle_since = self._loop.time()
+        self._idle[connection] = None
+        if not self._sweeping:
+            self._sweeping = True
+            self._loop.call_later(self._idle_seconds, self._sweep)
 
     def forget(self, connection: Connection) -> None:
         """A connection is gone."""
-        self._open.discard(connection)
-        with contextlib.suppress(ValueError):
-            self._idle.remove(connection)
-        self._admit_next()
+        self._idle.pop(connection, None)
+        if connection in self._open:
+            self._open.remove(connection)
+            self._admit_next()
 
     def close(self) -> None:
-        """Close all connections, also those in use."""
+        """Close all connections, also those in use, and turn away whoever waits for one."""
         self._closed = True
         for connection in list(self._open):
-            connection.close()
+            connection.give_up()
+        while (waiter := self._next_waiting()) is not None:
+            waiter.set_exception(_closed())
 
     # ---------------------------------------------------------------------------------------------------------- inside
 
     def _take_idle(self) -> Connection | None:
-        too_old = self._loop.time() - self._idle_seconds
         while self._idle:
-            connection = self._idle.pop()
-            if connection.usable and connection.idle_since > too_old:
+            connection, _ = self._idle.popitem()
+            if connection.usable and self._loop.time() - connection.idle_since < self._idle_seconds:
                 return connection
             connection.close()
         return None
 
-    def _admit_next(self) -> None:
+    def _sweep(self) -> None:
+        """Close what has been idle too long, and come again for the rest."""
+        now = self._loop.time()
+        old = [connection for connection in self._idle if now - connection.idle_since >= self._idle_seconds]
+        for connection in old:
+            del self._idle[connection]
+            connection.close()
+        self._sweeping = bool(self._idle)
+        if self._sweeping:
+            oldest = next(iter(self._idle))
+            self._loop.call_later(self._idle_seconds - (now - oldest.idle_since), self._sweep)
+
+    def _next_waiting(self) -> asyncio.Future[Connection | None] | None:
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
-                waiter.set_result(None)
-                return
+                return waiter
+        return None
 
-    async def _connect(self, offer: str, seconds: float | None) -> Connection:
+    def _admit_next(self) -> None:
+        """There is a place to open a connection in."""
+        if (waiter := self._next_waiting()) is not None:
+            self._opening += 1
+            waiter.set_result(None)
+
+    async def _connect(self, exchange: Exchange) -> Connection:
         """A new connection, or one that became free while we waited for our turn.
 
         Raises:
-            UpstreamTimeout: not within `seconds`.
+            UpstreamTimeout: not in time.
             UpstreamUnreachable: not at all.
         """
+        seconds, phase = exchange.connect_seconds
+        offer = exchange.offer
         try:
-            async with asyncio.timeout(seconds):
-                while len(self._open) + self._opening >= self._most:
-                    waiter = self._loop.create_future()
-                    self._waiting.append(waiter)
-                    await waiter
-                    if (connection := self._take_idle()) is not None:
-                        return connection
-                self._opening += 1
-                try:
+            async with asyncio.timeout(seconds) as deadline:
+                connection = await self._turn()
+                if connection is None:
                     connection = await self._open_one()
-                finally:
-                    self._opening -= 1
         except TimeoutError as exc:
-            raise UpstreamTimeout(
-                f"{offer} could not be connected to at {self.origin} within {seconds:g} s.",
-                phase="connect",
-                offer=offer,
-            ) from exc
+            if deadline.expired() and seconds is not None:
+                limit = exchange.seconds(phase)
+                sentence = f"{offer} could not be connected to at {self._where} within {limit:g} s."
+                raise UpstreamTimeout(sentence, phase=phase, offer=offer) from exc
+            raise self._unreachable(offer, exc) from exc
         except ssl.SSLCertVerificationError as exc:
             raise UpstreamUnreachable(
-                f"The certificate of {offer} at {self.origin} is not to be trusted: {exc.verify_message}.",
+                f"The certificate of {offer} at {self._where} is not to be trusted: {exc.verify_message}.",
                 hint="If it is signed by an authority of your own, name its file as ca_file.",
                 offer=offer,
             ) from exc
         except OSError as exc:
-            raise UpstreamUnreachable(
-                f"{offer} cannot be reached at {self.origin}: {exc.strerror or exc.__class__.__name__}.", offer=offer
-            ) from exc
+            raise self._unreachable(offer, exc) from exc
+        except UpstreamUnreachable as exc:  # a proxy's refusal
+            exc.offer = offer
+            raise
+        if not connection.usable:
+            raise UpstreamUnreachable(f"{offer} closed the connection before it was used.", offer=offer)
         return connection
 
+    async def _turn(self) -> Connection | None:
+        """A connection that has become free, or None: `_opening` has been raised for us, and we may open one."""
+        if self._closed:
+            raise _closed()
+        if len(self._open) + self._opening < self._most:
+            self._opening += 1
+            return None
+        waiter: asyncio.Future[Connection | None] = self._loop.create_future()
+        self._waiting.append(waiter)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:  # our turn had come; hand it on
+                connection = waiter.result()
+                if connection is None:
+                    self._opening -= 1
+                    self._admit_next()
+                elif connection.usable:
+                    self.give_back(connection)
+            raise
+
     async def _open_one(self) -> Connection:
+        """Open a connection in the place that `_turn` gave."""
+        connection = None
+        try:
+            connection = await self._dial()
+            if self._closed:
+                connection.close()
+        finally:
+            self._opening -= 1
+            if connection is not None and connection.usable:
+                self._open.add(connection)
+            else:
+                self._admit_next()
+        return connection
+
+    async def _dial(self) -> Connection:
         origin = self.origin
         context: ssl.SSLContext | None = None
         if origin.scheme == "https":
             context = await asyncio.to_thread(client_context, origin.ca_file)
-        host = origin.host if context is not None else None
-        if origin.proxy is None:
+        if self._proxy is None:
             _, connection = await self._loop.create_connection(
                 lambda: Connection(self), origin.host, origin.port, ssl=context
             )
             return connection
-        proxy = Proxy.parse(origin.proxy)
         if context is None:
-            _, connection = await self._loop.create_connection(lambda: Connection(self), proxy.host, proxy.port)
+            _, connection = await self._loop.create_connection(
+                lambda: Connection(self), self._proxy.host, self._proxy.port
+            )
             return connection
-        tunnel = await proxy.tunnel(origin.host, origin.port)
+        tunnel = await self._proxy.tunnel(origin.host, origin.port)
         try:
             _, connection = await self._loop.create_connection(
-                lambda: Connection(self), sock=tunnel, ssl=context, server_hostname=host
+                lambda: Connection(self), sock=tunnel, ssl=context, server_hostname=origin.host
             )
         except BaseException:
             tunnel.close()
             raise
         return connection
+
+    @property
+    def _where(self) -> str:
+        if self._proxy is None:
+            return str(self.origin)
+        return f"{self.origin} through the proxy {self._proxy.host}:{self._proxy.port}"
+
+    def _unreachable(self, offer: str, cause: OSError) -> UpstreamUnreachable:
+        reason = cause.strerror or str(cause) or cause.__class__.__name__
+        if cause.errno and not isinstance(cause, (socket.gaierror, ssl.SSLError)):
+            reason = os.strerror(cause.errno)  # asyncio puts the address in its place
+        return UpstreamUnreachable(f"{offer} cannot be reached at {self._where}: {reason}.", offer=offer)
+
+
+def _closed() -> OSError:
+    return ConnectionAbortedError(None, "isthmus is shutting down")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import socket
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
@@ -15,6 +16,7 @@ from isthmus.domain.errors import ConfigError, UpstreamUnreachable
 from isthmus.providers.http11.framing import Header
 
 _REPLY_BYTES = 16 * 1024
+_STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})[ \r]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,32 +55,45 @@ class Proxy:
             UpstreamUnreachable: the proxy refused.
         """
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
-        family, kind, number, _, address = found[0]
-        tunnel = socket.socket(family, kind, number)
+        tunnel = await self._connected(loop)
         try:
-            tunnel.setblocking(False)
-            tunnel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await loop.sock_connect(tunnel, address)
             target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-            request = f"CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n".encode(
-                "idna" if not target.isascii() else "ascii"
-            )
+            request = f"CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n".encode("ascii")
             if self.authorization is not None:
                 request += b"%s: %s\r\n" % self.authorization
             await loop.sock_sendall(tunnel, request + b"\r\n")
             reply = b""
             while b"\r\n\r\n" not in reply:
-                # Byte by byte at its end would be exact; a proxy sends nothing of the tunnel before we do (TLS).
                 data = await loop.sock_recv(tunnel, 4096)
                 reply += data
                 if not data or len(reply) > _REPLY_BYTES:
                     raise UpstreamUnreachable(f"The proxy {self.host}:{self.port} did not answer as a proxy does.")
-            status = reply.split(b" ", 2)[1:2]
-            if not status or not status[0].startswith(b"2"):
-                said = status[0][:3].decode("ascii", "replace") if status else "nothing"
+            status = _STATUS.match(reply)
+            if status is None or not status[1].startswith(b"2"):
+                said = status[1].decode("ascii") if status is not None else "something that is not HTTP"
                 raise UpstreamUnreachable(f"The proxy {self.host}:{self.port} refused the tunnel and answered {said}.")
+            if not reply.endswith(b"\r\n\r\n"):  # in TLS the client speaks first: these bytes are not the server's
+                raise UpstreamUnreachable(f"The proxy {self.host}:{self.port} put bytes of its own into the tunnel.")
         except BaseException:
             tunnel.close()
             raise
         return tunnel
+
+    async def _connected(self, loop: asyncio.AbstractEventLoop) -> socket.socket:
+        """A socket to the proxy itself, at the first of its addresses that answers."""
+        failure: OSError | None = None
+        for family, kind, number, _, address in await loop.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM):
+            candidate = socket.socket(family, kind, number)
+            try:
+                candidate.setblocking(False)
+                candidate.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                await loop.sock_connect(candidate, address)
+            except OSError as exc:
+                candidate.close()
+                failure = exc
+            except BaseException:
+                candidate.close()
+                raise
+            else:
+                return candidate
+        raise failure or OSError(None, "its name has no address")
