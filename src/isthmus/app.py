@@ -12,6 +12,7 @@ import gc
 import logging
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -37,6 +38,10 @@ log = logging.getLogger("isthmus")
 
 HOUSEKEEPING_SECONDS = 1.0
 """How often slow clients and changed settings are looked for."""
+
+
+PRICES_SECONDS = 24 * 3600.0
+"""How often a settings file is read again although it has not changed: prices have dates."""
 
 
 @dataclass(slots=True)
@@ -212,14 +217,17 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
 async def _housekeeping(app: App, connections: Connections, reload: asyncio.Event) -> None:
     """What is looked after once a second, off the path of requests: slow clients, changed settings."""
     file = None if app.settings.source is None else SettingsFile(app.settings.source)
+    read_at = time.monotonic()
     while True:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(HOUSEKEEPING_SECONDS):
                 await reload.wait()
         connections.sweep()
-        if not reload.is_set() and (file is None or not file.changed()):
+        stale = file is not None and time.monotonic() - read_at > PRICES_SECONDS
+        if not (reload.is_set() or stale or (file is not None and file.changed())):
             continue
         reload.clear()
+        read_at = time.monotonic()
         try:
             await app.apply(await asyncio.to_thread(load, app.settings.source))
         except ConfigError as exc:

@@ -40,13 +40,15 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadlines:
-    """Seconds we wait on an offer, per phase. None: for ever."""
+    """Seconds we wait on an offer, per phase. None: for ever. They are met within 50 ms."""
 
     connect: float | None = 5.0
     first_byte: float | None = 120.0
-    """From the request's last byte to the answer's first."""
+    """From the request's last byte until the head of the answer is there."""
     between_bytes: float | None = 60.0
+    """Counted only while somebody waits for the bytes."""
     total: float | None = 600.0
+    """All of it, waiting for an engine or a connection included."""
 
 
 @dataclass(frozen=True, slots=True)

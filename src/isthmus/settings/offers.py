@@ -35,7 +35,9 @@ _SERVICE_ONLY = ("url", "key", "auth", "headers", "query", "path", "proxy", "ca_
 _CREDENTIAL_HEADERS = frozenset(
     {"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"}
 )
-_FRAMING_HEADERS = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection"})
+_FRAMING_HEADERS = frozenset(
+    {"host", "content-length", "content-type", "transfer-encoding", "connection", "accept-encoding", "expect"}
+)
 
 
 def home_offer() -> Offer:
