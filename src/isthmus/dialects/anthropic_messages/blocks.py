@@ -9,10 +9,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from isthmus.dialects.anthropic_messages.name import NAME, extra
+from isthmus.dialects.anthropic_messages.name import NAME
+from isthmus.dialects.fields import Fields, decode_signature, merged
 from isthmus.dialects.foreign import own_fields
-from isthmus.dialects.openai_chat.fields import Fields, merged
-from isthmus.dialects.openai_chat.parts import decode_signature
 from isthmus.domain.errors import InvalidRequest, Unsupported
 from isthmus.domain.message import (
     CacheMark,
@@ -60,14 +59,16 @@ def _decode_block(fields: Fields, called: Mapping[str, str]) -> Part:
             text = fields.required_text("text")
             if fields.rest.get("citations") is None:  # answers say null where there are none
                 fields.rest.pop("citations", None)
-            return Text(text=text, cache=decode_cache(fields), signature=decode_signature(fields), extra=extra(fields))
+            return Text(
+                text=text, cache=decode_cache(fields), signature=decode_signature(fields), extra=fields.unknown(NAME)
+            )
         case "image":
             return _decode_image(fields)
         case "thinking":
             thought = fields.required_text("thinking")
-            return Reasoning(text=thought, signature=fields.text("signature") or None, extra=extra(fields))
+            return Reasoning(text=thought, signature=fields.text("signature") or None, extra=fields.unknown(NAME))
         case "redacted_thinking":
-            return Reasoning(encrypted=fields.required_text("data"), extra=extra(fields))
+            return Reasoning(encrypted=fields.required_text("data"), extra=fields.unknown(NAME))
         case "tool_use":
             return _decode_call(fields)
         case "tool_result":
@@ -96,7 +97,7 @@ def _decode_image(fields: Fields) -> Image:
             )
     cache = decode_cache(fields)
     fields.put_back("source", source)
-    return Image(url=url, data=data, media_type=media_type, cache=cache, extra=extra(fields))
+    return Image(url=url, data=data, media_type=media_type, cache=cache, extra=fields.unknown(NAME))
 
 
 def _decode_call(fields: Fields) -> ToolCall:
@@ -114,7 +115,7 @@ def _decode_call(fields: Fields) -> ToolCall:
         arguments=msgspec.json.encode(arguments.rest).decode(),
         cache=decode_cache(fields),
         signature=decode_signature(fields),
-        extra=extra(fields),
+        extra=fields.unknown(NAME),
     )
 
 
@@ -136,7 +137,7 @@ def _decode_result(fields: Fields, called: Mapping[str, str]) -> ToolResult:
         parts=() if parts == [Text(text="")] else tuple(parts),
         is_error=is_error,
         cache=cache,
-        extra=extra(fields),
+        extra=fields.unknown(NAME),
     )
 
 

@@ -8,9 +8,9 @@ import msgspec
 
 from isthmus.dialects.anthropic_messages.blocks import decode_blocks, encode_blocks
 from isthmus.dialects.anthropic_messages.faults import refusal
-from isthmus.dialects.anthropic_messages.name import NAME, extra
+from isthmus.dialects.anthropic_messages.name import NAME
 from isthmus.dialects.anthropic_messages.usage import WireUsage, from_domain
-from isthmus.dialects.openai_chat.fields import Fields, left_over, merged
+from isthmus.dialects.fields import Fields, left_over, merged
 from isthmus.domain.errors import RequestError, Unsupported, UpstreamMalformed
 from isthmus.domain.message import Choice, Completion, Extra, FinishReason, Json, ToolResult
 from isthmus.domain.usage import Usage
@@ -102,7 +102,7 @@ def _decode(fields: Fields) -> Completion:
         stop_sequence=stop_sequence,
         extra=Extra(NAME, at_choice) if at_choice else None,
     )
-    return Completion(id=identity, model=model, choices=(choice,), usage=usage, extra=extra(fields))
+    return Completion(id=identity, model=model, choices=(choice,), usage=usage, extra=fields.unknown(NAME))
 
 
 def _decode_usage(fields: Fields) -> Usage | None:

@@ -12,9 +12,9 @@ from itertools import groupby
 from typing import cast
 
 from isthmus.dialects.anthropic_messages.blocks import decode_blocks, encode_block, encode_blocks
-from isthmus.dialects.anthropic_messages.name import NAME, extra
+from isthmus.dialects.anthropic_messages.name import NAME
+from isthmus.dialects.fields import Fields, merged
 from isthmus.dialects.foreign import own_fields
-from isthmus.dialects.openai_chat.fields import Fields, merged
 from isthmus.domain.errors import InvalidRequest, Unsupported
 from isthmus.domain.message import Image, Json, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
 
@@ -53,7 +53,7 @@ def _decode_message(fields: Fields, called: dict[str, str]) -> list[Message]:
         raise fields.wrong("role", "must be one of user, assistant, system")
     parts = _only(decode_blocks(fields, "content", called), role, fields.at("content"))
     called |= {part.id: part.name for part in parts if isinstance(part, ToolCall)}
-    more = extra(fields)
+    more = fields.unknown(NAME)
     runs = groupby(parts, key=lambda part: isinstance(part, ToolResult))
     found = [
         Message(role="tool" if of_tools else cast("Role", role), parts=tuple(run), extra=more) for of_tools, run in runs

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from isthmus.dialects.openai_chat.complaint import invalid
-from isthmus.dialects.openai_chat.facts import BYTES_PER_TOKEN, CONVERSATION_LIMIT
+from isthmus.dialects.complaint import invalid
+from isthmus.dialects.estimates import BYTES_PER_TOKEN, CONVERSATION_LIMIT
 from isthmus.domain.errors import InvalidRequest
 from isthmus.domain.label import Label, label
 from isthmus.domain.offer import Need

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from isthmus.dialects import sse
-from isthmus.dialects.openai_chat.faults import read_error, shortened
+from isthmus.dialects.upstream_faults import read_error, shortened
 from isthmus.domain.errors import IsthmusError, UpstreamRefused
 from isthmus.domain.message import Json
 

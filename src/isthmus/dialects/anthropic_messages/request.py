@@ -10,10 +10,10 @@ import msgspec
 
 from isthmus.dialects.anthropic_messages.blocks import cache_control, decode_cache
 from isthmus.dialects.anthropic_messages.conversation import decode_messages, encode_messages
-from isthmus.dialects.anthropic_messages.name import NAME, extra
+from isthmus.dialects.anthropic_messages.name import NAME
+from isthmus.dialects.complaint import invalid
+from isthmus.dialects.fields import Fields, merged
 from isthmus.dialects.foreign import own_fields
-from isthmus.dialects.openai_chat.complaint import invalid
-from isthmus.dialects.openai_chat.fields import Fields, merged
 from isthmus.domain.errors import Unsupported
 from isthmus.domain.message import CompletionRequest, Json, ReasoningOptions, ResponseFormat, Tool, ToolChoice
 
@@ -80,7 +80,7 @@ def decode(body: bytes) -> CompletionRequest:
     )
     if config is not None:
         fields.put_back("output_config", config)
-    return replace(request, extra=extra(fields))
+    return replace(request, extra=fields.unknown(NAME))
 
 
 def _decode_tool(fields: Fields) -> Tool:
@@ -96,7 +96,7 @@ def _decode_tool(fields: Fields) -> Tool:
         parameters=fields.required_inner("input_schema").rest,
         strict=fields.boolean("strict"),
         cache=decode_cache(fields),
-        extra=extra(fields),
+        extra=fields.unknown(NAME),
     )
 
 

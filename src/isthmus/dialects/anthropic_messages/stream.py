@@ -11,7 +11,7 @@ from isthmus.dialects.anthropic_messages import faults
 from isthmus.dialects.anthropic_messages.completion import carried, decode_stop, encode_stop, untold
 from isthmus.dialects.anthropic_messages.name import NAME
 from isthmus.dialects.anthropic_messages.usage import WireUsage, from_domain
-from isthmus.dialects.openai_chat.fields import merged
+from isthmus.dialects.fields import merged
 from isthmus.domain.errors import IsthmusError, ProviderError, StreamInterrupted, Unsupported, UpstreamMalformed
 from isthmus.domain.message import (
     Event,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from isthmus.dialects.anthropic_messages import completion, facts, faults, request, stream, usage
 from isthmus.dialects.anthropic_messages.name import NAME
 from isthmus.dialects.dialect import Dialect, Fault, StreamDecoder, StreamEncoder, UsageWatch
-from isthmus.dialects.openai_chat.faults import decode_fault
+from isthmus.dialects.upstream_faults import decode_fault
 from isthmus.domain.errors import IsthmusError
 from isthmus.domain.message import Completion, CompletionRequest
 from isthmus.domain.request import RequestFacts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from isthmus.dialects.fields import Fields, left_over, merged
 from isthmus.dialects.gemini_generate.answers import (
     Logprobs,
     carried,
@@ -13,10 +14,9 @@ from isthmus.dialects.gemini_generate.answers import (
     untold,
 )
 from isthmus.dialects.gemini_generate.faults import refusal
-from isthmus.dialects.gemini_generate.name import extra
+from isthmus.dialects.gemini_generate.name import NAME
 from isthmus.dialects.gemini_generate.parts import decode_part, encode_parts
 from isthmus.dialects.gemini_generate.usage import WireUsage, from_domain
-from isthmus.dialects.openai_chat.fields import Fields, left_over, merged
 from isthmus.domain.errors import RequestError, UpstreamMalformed
 from isthmus.domain.message import Choice, Completion, Json, Part, ToolCall, ToolResult
 from isthmus.domain.usage import Usage
@@ -53,7 +53,7 @@ def _decode(fields: Fields) -> Completion:
                 raise fields.wrong("candidates", "is missing")
     model = fields.text("modelVersion") or ""
     usage = _decode_usage(fields)
-    return Completion(id=identity, model=model, choices=choices, usage=usage, extra=extra(fields))
+    return Completion(id=identity, model=model, choices=choices, usage=usage, extra=fields.unknown(NAME))
 
 
 def _decode_candidate(fields: Fields, identity: str, at: int) -> Choice:
@@ -81,7 +81,7 @@ def _decode_candidate(fields: Fields, identity: str, at: int) -> Choice:
         if reason is None
         else decode_finish(reason, has_calls=any(isinstance(part, ToolCall) for part in parts)),
         logprobs=None if logprobs is None else msgspec.convert(logprobs.rest, Logprobs).to_domain(),
-        extra=extra(fields),
+        extra=fields.unknown(NAME),
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
+from isthmus.dialects.fields import Fields, merged
 from isthmus.dialects.foreign import own_fields
-from isthmus.dialects.gemini_generate.name import NAME, extra
+from isthmus.dialects.gemini_generate.name import NAME
 from isthmus.dialects.gemini_generate.parts import decode_part, encode_parts
-from isthmus.dialects.openai_chat.fields import Fields, merged
 from isthmus.domain.errors import InvalidRequest, Unsupported
 from isthmus.domain.message import Image, Json, Message, Part, Reasoning, Text, ToolCall, ToolResult
 
@@ -36,7 +36,7 @@ def decode_contents(fields: Fields) -> tuple[Message, ...]:
 def _decode_content(fields: Fields, at: int) -> list[Message]:
     role = fields.text("role") or "user"
     parts = _decode_parts(fields, at)
-    more = extra(fields)
+    more = fields.unknown(NAME)
     match role:
         case "model":
             if not all(isinstance(part, Text | Image | Reasoning | ToolCall) for part in parts):

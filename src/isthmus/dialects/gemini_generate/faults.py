@@ -9,8 +9,8 @@ from dataclasses import replace
 import msgspec
 
 from isthmus.dialects import sse
+from isthmus.dialects import upstream_faults as general
 from isthmus.dialects.dialect import Fault
-from isthmus.dialects.openai_chat import faults as general
 from isthmus.domain.errors import IsthmusError, UpstreamRefused
 from isthmus.domain.message import Json
 

@@ -10,9 +10,9 @@ from typing import Literal
 
 import msgspec
 
+from isthmus.dialects.fields import Fields, merged
 from isthmus.dialects.foreign import own_fields
-from isthmus.dialects.gemini_generate.name import NAME, extra
-from isthmus.dialects.openai_chat.fields import Fields, merged
+from isthmus.dialects.gemini_generate.name import NAME
 from isthmus.domain.errors import InvalidRequest, Unsupported
 from isthmus.domain.message import Extra, Image, Json, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
 
@@ -50,9 +50,9 @@ def decode_part(fields: Fields, *, call_id: str) -> Part:
     signature = fields.text("thoughtSignature")
     match kinds:
         case ["text"] if thought:
-            return Reasoning(text=fields.text("text") or "", signature=signature, extra=extra(fields))
+            return Reasoning(text=fields.text("text") or "", signature=signature, extra=fields.unknown(NAME))
         case ["text"]:
-            return Text(text=fields.text("text") or "", signature=signature, extra=extra(fields))
+            return Text(text=fields.text("text") or "", signature=signature, extra=fields.unknown(NAME))
         case ["functionCall"]:
             return _decode_call(fields, signature, call_id)
         case ["functionResponse"]:
@@ -90,7 +90,7 @@ def _decode_image(fields: Fields) -> Image:
             del fields.rest["mediaResolution"]
         case _:
             pass
-    return Image(url=url, data=data, media_type=media_type, detail=detail, extra=extra(fields))
+    return Image(url=url, data=data, media_type=media_type, detail=detail, extra=fields.unknown(NAME))
 
 
 def _decode_call(fields: Fields, signature: str | None, call_id: str) -> ToolCall:
@@ -103,7 +103,7 @@ def _decode_call(fields: Fields, signature: str | None, call_id: str) -> ToolCal
         name=name,
         arguments=msgspec.json.encode({} if arguments is None else arguments.rest).decode(),
         signature=signature,
-        extra=extra(fields),
+        extra=fields.unknown(NAME),
     )
 
 
@@ -126,7 +126,9 @@ def _decode_result(fields: Fields) -> ToolResult:
         parts.append(_decode_image(Fields(item, f"{response.at('parts')}[{at}]")))
     fields.put_back("functionResponse", response)
     # Where the id is left out, the name is what tells the calls apart.
-    return ToolResult(call_id=call_id or name, name=name, parts=tuple(parts), is_error=is_error, extra=extra(fields))
+    return ToolResult(
+        call_id=call_id or name, name=name, parts=tuple(parts), is_error=is_error, extra=fields.unknown(NAME)
+    )
 
 
 def _texts(told: Json) -> list[Text | Image]:

@@ -12,11 +12,11 @@ from typing import Literal, cast
 
 import msgspec
 
+from isthmus.dialects.complaint import invalid
+from isthmus.dialects.fields import Fields, merged
 from isthmus.dialects.foreign import own_fields
 from isthmus.dialects.gemini_generate.conversation import decode_contents, encode_contents
-from isthmus.dialects.gemini_generate.name import NAME, extra
-from isthmus.dialects.openai_chat.complaint import invalid
-from isthmus.dialects.openai_chat.fields import Fields, merged
+from isthmus.dialects.gemini_generate.name import NAME
 from isthmus.domain.errors import Unsupported
 from isthmus.domain.message import CompletionRequest, Json, ReasoningOptions, ResponseFormat, Tool, ToolChoice
 
@@ -87,7 +87,7 @@ def decode(body: bytes) -> CompletionRequest:
         service_tier=_TIERS_BACK.get(tier, tier) or None,
     )
     fields.put_back("generationConfig", config)
-    return replace(request, extra=extra(fields))
+    return replace(request, extra=fields.unknown(NAME))
 
 
 def _decode_tools(fields: Fields, *, strict: bool) -> tuple[Tool, ...]:
@@ -115,7 +115,11 @@ def _decode_declaration(fields: Fields, *, strict: bool) -> Tool:
     if parameters is None and (older := fields.inner("parameters")) is not None:
         parameters = json_schema(older.rest)
     return Tool(
-        name=name, description=description, parameters=parameters, strict=True if strict else None, extra=extra(fields)
+        name=name,
+        description=description,
+        parameters=parameters,
+        strict=True if strict else None,
+        extra=fields.unknown(NAME),
     )
 
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 import msgspec
 
 from isthmus.dialects import sse
+from isthmus.dialects.fields import merged
 from isthmus.dialects.gemini_generate import faults
 from isthmus.dialects.gemini_generate.answers import carried, encode_finish, encode_logprobs
 from isthmus.dialects.gemini_generate.completion import decode
 from isthmus.dialects.gemini_generate.parts import encode_part
 from isthmus.dialects.gemini_generate.usage import from_domain
-from isthmus.dialects.openai_chat.fields import merged
 from isthmus.domain.errors import IsthmusError, ProviderError, StreamInterrupted, Unsupported, UpstreamMalformed
 from isthmus.domain.message import (
     Choice,

@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import msgspec
 
+from isthmus.dialects.complaint import UNREADABLE
+from isthmus.dialects.fields import Fields, left_over, merged
 from isthmus.dialects.openai_chat.answers import (
     Logprobs,
     carried,
@@ -16,12 +18,10 @@ from isthmus.dialects.openai_chat.answers import (
     encode_logprobs,
     unknown_finish,
 )
-from isthmus.dialects.openai_chat.complaint import UNREADABLE
 from isthmus.dialects.openai_chat.conversation import decode_assistant, encode_assistant
-from isthmus.dialects.openai_chat.faults import read_error, shortened
-from isthmus.dialects.openai_chat.fields import Fields, left_over, merged
 from isthmus.dialects.openai_chat.name import NAME
 from isthmus.dialects.openai_chat.usage import WireUsage, from_domain
+from isthmus.dialects.upstream_faults import read_error, shortened
 from isthmus.domain.errors import ProviderError, RequestError, UpstreamMalformed, UpstreamRefused
 from isthmus.domain.message import Choice, Completion, Json, Part, Refusal, Text, ToolResult
 from isthmus.domain.usage import Usage
@@ -70,7 +70,9 @@ def _decode(fields: Fields) -> Completion:
     identity, model = fields.text("id") or "", fields.text("model") or ""
     created = fields.integer("created")
     usage = _decode_usage(fields)
-    return Completion(id=identity, model=model, choices=choices, created=created, usage=usage, extra=fields.extra())
+    return Completion(
+        id=identity, model=model, choices=choices, created=created, usage=usage, extra=fields.unknown(NAME)
+    )
 
 
 def _decode_choice(fields: Fields, *, default_index: int) -> Choice:
@@ -92,7 +94,7 @@ def _decode_choice(fields: Fields, *, default_index: int) -> Choice:
         finish=decode_finish(reason, stop_sequence),
         stop_sequence=stop_sequence,
         logprobs=None if logprobs is None else logprobs.to_domain(),
-        extra=fields.extra(),
+        extra=fields.unknown(NAME),
     )
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import cast
 
+from isthmus.dialects.fields import Fields, decode_signature, merged
 from isthmus.dialects.foreign import own_fields
-from isthmus.dialects.openai_chat.fields import Fields, merged
 from isthmus.dialects.openai_chat.name import NAME
 from isthmus.dialects.openai_chat.parts import (
     cache_fields,
@@ -15,7 +15,6 @@ from isthmus.dialects.openai_chat.parts import (
     decode_calls,
     decode_content,
     decode_reasoning,
-    decode_signature,
     encode_call,
     encode_content,
     encode_image,
@@ -62,7 +61,7 @@ def _decode_message(fields: Fields, called: dict[str, str]) -> Message:
             raise fields.wrong("role", "must be one of system, developer, user, assistant, tool")
     if not parts and role != "assistant":
         raise fields.wrong("content", "is missing")
-    return Message(role=role, parts=tuple(parts), name=name, extra=fields.extra())
+    return Message(role=role, parts=tuple(parts), name=name, extra=fields.unknown(NAME))
 
 
 def decode_assistant(fields: Fields) -> list[Part]:
@@ -97,7 +96,7 @@ def _decode_result(fields: Fields, name: str | None, called: dict[str, str]) -> 
     call_id = fields.required_text("tool_call_id")
     parts = _only(decode_content(fields), fields, Text | Image)
     cache = decode_cache(fields)
-    extra = fields.extra()
+    extra = fields.unknown(NAME)
     fields.rest = {}
     return ToolResult(
         call_id=call_id,

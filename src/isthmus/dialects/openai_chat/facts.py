@@ -7,20 +7,15 @@ from __future__ import annotations
 
 import msgspec
 
-from isthmus.dialects.openai_chat.complaint import UNREADABLE, invalid
+from isthmus.dialects.complaint import UNREADABLE, invalid
+from isthmus.dialects.estimates import BYTES_PER_TOKEN, CONVERSATION_LIMIT
 from isthmus.domain.errors import InvalidRequest
 from isthmus.domain.label import Label, label
 from isthmus.domain.offer import Need
 from isthmus.domain.request import RequestFacts
 
-BYTES_PER_TOKEN = 4
-"""Of JSON in English; other scripts have fewer tokens per byte than this says, so that the estimate is rather high."""
-
 TOKENS_PER_IMAGE = 765
 """Of a square image of 1024 pixels at high detail: https://platform.openai.com/docs/guides/images-vision"""
-
-CONVERSATION_LIMIT = 256
-"""Characters of a conversation's name."""
 
 
 class _StreamOptions(msgspec.Struct):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, cast
 
+from isthmus.dialects.fields import Fields, decode_signature, merged
 from isthmus.dialects.foreign import own_fields
-from isthmus.dialects.openai_chat.fields import Fields, merged
 from isthmus.dialects.openai_chat.name import NAME
 from isthmus.domain.errors import InvalidRequest, Unsupported
 from isthmus.domain.message import CacheMark, Extra, Image, Json, Part, Reasoning, Refusal, Text, ToolCall
@@ -42,7 +42,7 @@ def _decode_part(fields: Fields) -> Part:
         case "text":
             text = fields.required_text("text")
             cache = decode_cache(fields)
-            return Text(text=text, cache=cache, signature=decode_signature(fields), extra=fields.extra())
+            return Text(text=text, cache=cache, signature=decode_signature(fields), extra=fields.unknown(NAME))
         case "image_url":
             return _decode_image(fields)
         case "refusal":
@@ -84,7 +84,7 @@ def _decode_image(fields: Fields) -> Image:
         media_type=media_type,
         detail=cast("Literal['auto', 'low', 'high'] | None", detail),
         cache=cache,
-        extra=fields.extra(),
+        extra=fields.unknown(NAME),
     )
 
 
@@ -104,27 +104,6 @@ def decode_cache(fields: Fields) -> CacheMark | None:
     mark = CacheMark(ttl=control.text("ttl"))
     fields.put_back("cache_control", control)
     return mark
-
-
-def decode_signature(fields: Fields) -> str | None:
-    """The proof Gemini wants back, where Google's own endpoint of this dialect puts it.
-
-    Source: https://ai.google.dev/gemini-api/docs/thought-signatures, "OpenAI compatibility".
-    """
-    content = fields.rest.get("extra_content")
-    if not isinstance(content, dict) or not isinstance(google := content.get("google"), dict):
-        return None
-    if not isinstance(signature := google.get("thought_signature"), str):
-        return None
-    google = {name: value for name, value in google.items() if name != "thought_signature"}
-    content = {name: value for name, value in content.items() if name != "google"} | (
-        {"google": google} if google else {}
-    )
-    if content:
-        fields.rest["extra_content"] = content
-    else:
-        del fields.rest["extra_content"]
-    return signature
 
 
 def decode_reasoning(fields: Fields) -> list[Reasoning]:
@@ -148,7 +127,9 @@ def _decode_reasoning_block(fields: Fields) -> Reasoning:
     text = fields.text("summary" if kind == _SUMMARY else "text") or ""
     if kind not in _BLOCKS:
         fields.rest["type"] = kind
-    return Reasoning(text=text, signature=fields.text("signature"), encrypted=fields.text("data"), extra=fields.extra())
+    return Reasoning(
+        text=text, signature=fields.text("signature"), encrypted=fields.text("data"), extra=fields.unknown(NAME)
+    )
 
 
 def decode_calls(fields: Fields) -> list[ToolCall]:
@@ -177,7 +158,9 @@ def _decode_call(fields: Fields) -> ToolCall:
     cache, signature = decode_cache(fields), decode_signature(fields)
     fields.rest.pop("index", None)  # some servers number the calls of whole answers too
     fields.put_back("function", function)
-    return ToolCall(id=identity, name=name, arguments=arguments, cache=cache, signature=signature, extra=fields.extra())
+    return ToolCall(
+        id=identity, name=name, arguments=arguments, cache=cache, signature=signature, extra=fields.unknown(NAME)
+    )
 
 
 # --------------------------------------------------------------------------------------------------- encoding

@@ -7,10 +7,10 @@ from typing import Literal, cast, get_args
 
 import msgspec
 
+from isthmus.dialects.complaint import UNREADABLE, invalid
+from isthmus.dialects.fields import Fields, merged
 from isthmus.dialects.foreign import own_fields
-from isthmus.dialects.openai_chat.complaint import UNREADABLE, invalid
 from isthmus.dialects.openai_chat.conversation import decode_messages, encode_messages
-from isthmus.dialects.openai_chat.fields import Fields, merged
 from isthmus.dialects.openai_chat.name import NAME
 from isthmus.dialects.openai_chat.parts import cache_fields, decode_cache
 from isthmus.domain.errors import InvalidRequest, Unsupported
@@ -76,7 +76,7 @@ def decode(body: bytes) -> CompletionRequest:
         service_tier=fields.text("service_tier"),
         stream=stream,
         stream_usage=_decode_stream_options(fields, stream=stream),
-        extra=fields.extra(),
+        extra=fields.unknown(NAME),
     )
 
 
@@ -110,7 +110,7 @@ def _decode_tool(fields: Fields) -> Tool:
         parameters=None if parameters is None else parameters.rest,
         strict=strict,
         cache=cache,
-        extra=fields.extra(),
+        extra=fields.unknown(NAME),
     )
 
 

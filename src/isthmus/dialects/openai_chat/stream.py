@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from isthmus.dialects import sse
+from isthmus.dialects.complaint import UNREADABLE
 from isthmus.dialects.openai_chat import faults
 from isthmus.dialects.openai_chat.answers import (
     Logprobs,
@@ -17,7 +18,6 @@ from isthmus.dialects.openai_chat.answers import (
     encode_logprobs,
     unknown_finish,
 )
-from isthmus.dialects.openai_chat.complaint import UNREADABLE
 from isthmus.dialects.openai_chat.completion import refusal
 from isthmus.dialects.openai_chat.name import NAME
 from isthmus.dialects.openai_chat.usage import WireUsage, from_domain

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from isthmus.dialects.dialect import Dialect, Fault, StreamDecoder, StreamEncoder, UsageWatch
 from isthmus.dialects.openai_chat import completion, facts, faults, request, stream, usage, watch
 from isthmus.dialects.openai_chat.name import NAME
+from isthmus.dialects.upstream_faults import decode_fault
 from isthmus.domain.errors import IsthmusError
 from isthmus.domain.message import Completion, CompletionRequest
 from isthmus.domain.request import RequestFacts
@@ -58,7 +59,7 @@ class OpenAIChat:
         return stream.Decoder()
 
     def decode_fault(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Fault:
-        return faults.decode_fault(status, headers, body)
+        return decode_fault(status, headers, body)
 
     # ---- same dialect on both sides
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from isthmus.dialects.openai_chat.complaint import UNREADABLE
+from isthmus.dialects.complaint import UNREADABLE
 from isthmus.domain.usage import Usage
 
 

@@ -11,7 +11,7 @@ import re
 import msgspec
 from typing_extensions import override
 
-from isthmus.dialects.openai_chat.complaint import UNREADABLE
+from isthmus.dialects.complaint import UNREADABLE
 from isthmus.dialects.openai_chat.usage import WireUsage
 from isthmus.dialects.sse import BOUNDARY, Frames
 from isthmus.domain.usage import Usage

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-from isthmus.dialects.openai_chat.name import NAME
 from isthmus.domain.errors import InvalidRequest
 from isthmus.domain.message import Extra, Json
 
@@ -71,9 +70,9 @@ class Fields:
         if inner.rest:
             self.rest[name] = inner.rest
 
-    def extra(self) -> Extra | None:
+    def unknown(self, dialect: str) -> Extra | None:
         """What was not taken."""
-        return Extra(NAME, self.rest) if self.rest else None
+        return Extra(dialect, self.rest) if self.rest else None
 
     def wrong(self, name: str, complaint: str) -> InvalidRequest:
         return InvalidRequest(f"{self.at(name)} {complaint}.", param=self.at(name))
@@ -113,3 +112,24 @@ def left_over(told: Mapping[str, Json], said: Mapping[str, Json]) -> dict[str, J
         elif isinstance(mine, dict) and isinstance(value, dict) and (inner := left_over(value, mine)):
             rest[name] = inner
     return rest
+
+
+def decode_signature(fields: Fields) -> str | None:
+    """The proof Gemini wants back, where Google's own endpoint of this dialect puts it.
+
+    Source: https://ai.google.dev/gemini-api/docs/thought-signatures, "OpenAI compatibility".
+    """
+    content = fields.rest.get("extra_content")
+    if not isinstance(content, dict) or not isinstance(google := content.get("google"), dict):
+        return None
+    if not isinstance(signature := google.get("thought_signature"), str):
+        return None
+    google = {name: value for name, value in google.items() if name != "thought_signature"}
+    content = {name: value for name, value in content.items() if name != "google"} | (
+        {"google": google} if google else {}
+    )
+    if content:
+        fields.rest["extra_content"] = content
+    else:
+        del fields.rest["extra_content"]
+    return signature
