@@ -10,7 +10,7 @@ import http.client
 import os
 import time
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
 import msgspec
@@ -41,14 +41,14 @@ class Question:
     max_tokens: int | None = None
     temperature: float | None = None
 
-    def body(self, *, stream: bool = True) -> bytes:
-        """The question as a request for a chat completion."""
+    def body(self) -> bytes:
+        """The question as a request for a streamed chat completion."""
         request: dict[str, object] = {
             "model": self.model,
             "messages": [{"role": "user", "content": self.text}],
+            "stream": True,
+            "stream_options": {"include_usage": True},
         }
-        if stream:
-            request |= {"stream": True, "stream_options": {"include_usage": True}}
         if self.max_tokens is not None:
             request["max_tokens"] = self.max_tokens
         if self.temperature is not None:
@@ -81,7 +81,6 @@ class Told:
     cost: Decimal | None = None
     decision: Decision | None = None
     seconds: float = 0.0
-    began: float = field(default_factory=time.perf_counter)
 
     def take(self, event: Event) -> str:
         """The text of an event; usage is remembered."""
@@ -96,6 +95,7 @@ async def ask_here(app: App, question: Question, told: Told) -> AsyncIterator[st
     Raises:
         IsthmusError: no answer, or one that broke off.
     """
+    began = time.perf_counter()
     decoder = OPENAI_CHAT.stream_decoder()
     async with await app.road.serve(question.call()) as answer:
         if answer.offer is not None:
@@ -108,7 +108,7 @@ async def ask_here(app: App, question: Question, told: Told) -> AsyncIterator[st
                     yield text
             piece = await answer.piece()
         told.usage, told.cost = answer.usage, answer.cost
-    told.seconds = time.perf_counter() - told.began
+    told.seconds = time.perf_counter() - began
 
 
 def ask_server(settings: Settings, question: Question, told: Told) -> Iterator[str]:
@@ -117,12 +117,10 @@ def ask_server(settings: Settings, question: Question, told: Told) -> Iterator[s
     Raises:
         IsthmusError: the server refused, or the answer broke off.
     """
-    headers = {"content-type": "application/json", **_key_header()}
-    if question.labels:
-        headers["isthmus-labels"] = ",".join(question.labels)
+    began = time.perf_counter()
     connection = http.client.HTTPConnection(settings.server.host, settings.server.port, timeout=600)
     try:
-        connection.request("POST", "/v1/chat/completions", question.body(), headers)
+        connection.request("POST", "/v1/chat/completions", question.body(), _headers(question.labels))
         response = connection.getresponse()
         if response.status != 200:
             raise IsthmusError(_message(response.read()))
@@ -137,7 +135,7 @@ def ask_server(settings: Settings, question: Question, told: Told) -> Iterator[s
         decoder.close()
     finally:
         connection.close()
-    told.seconds = time.perf_counter() - told.began
+    told.seconds = time.perf_counter() - began
 
 
 def server_is_up(settings: Settings) -> bool:
@@ -156,12 +154,9 @@ def server_is_up(settings: Settings) -> bool:
 
 def explain_by_server(settings: Settings, body: bytes, labels: tuple[str, ...]) -> dict[str, object]:
     """The decision the running server would make, with what it knows of the health of its offers."""
-    headers = {"content-type": "application/json", **_key_header()}
-    if labels:
-        headers["isthmus-labels"] = ",".join(labels)
     connection = http.client.HTTPConnection(settings.server.host, settings.server.port, timeout=10)
     try:
-        connection.request("POST", "/isthmus/v1/explain", body, headers)
+        connection.request("POST", "/isthmus/v1/explain", body, _headers(labels))
         response = connection.getresponse()
         answer = response.read()
         if response.status != 200:
@@ -171,9 +166,13 @@ def explain_by_server(settings: Settings, body: bytes, labels: tuple[str, ...]) 
         connection.close()
 
 
-def _key_header() -> dict[str, str]:
-    key = os.environ.get(KEY_VARIABLE)
-    return {"authorization": f"Bearer {key}"} if key else {}
+def _headers(labels: tuple[str, ...]) -> dict[str, str]:
+    headers = {"content-type": "application/json"}
+    if key := os.environ.get(KEY_VARIABLE):
+        headers["authorization"] = f"Bearer {key}"
+    if labels:
+        headers["isthmus-labels"] = ",".join(labels)
+    return headers
 
 
 def _message(body: bytes) -> str:

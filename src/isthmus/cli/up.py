@@ -73,8 +73,8 @@ def welcome(settings: Settings, console: Console) -> None:
         console.print(f"  [bold]{offer.name}[/] · {offer.model} at {offer.provider} · {offer.side}")
     if any(offer.model == SMALL_MODEL for offer in embedded_offers(settings)):
         console.print(
-            "\nThe own model here is SmolLM2-135M: it shows that everything works, chats in simple English, and gets"
-            "\nfacts wrong. For real work, `isthmus models suggest` says which better models fit this machine."
+            "\nThe own model here is SmolLM2-135M: it shows that everything works, chats in simple English, and gets "
+            "facts wrong. For real work, `isthmus models suggest` says which better models fit this machine."
         )
 
 
