@@ -21,6 +21,7 @@ from tests.fakes.hostile_upstream import Visit, answer, hostile_upstream
 from isthmus.domain.errors import ProviderError
 from isthmus.domain.offer import Deadlines, Offer
 from isthmus.domain.ports import WireRequest, WireResponse
+from isthmus.providers.http11.pool import MOST_CONNECTIONS
 from isthmus.providers.sender import HttpSender
 
 REQUESTS = int(os.environ.get("ISTHMUS_STRESS_REQUESTS", "5000"))
@@ -186,7 +187,7 @@ async def one(sender: HttpSender, offer: Offer, number: int) -> str:
     return fate
 
 
-async def stress(requests: int) -> Counter[str]:
+async def stress(requests: int, most_connections: int = MOST_CONNECTIONS) -> Counter[str]:
     """Make the requests, `AT_ONCE` at a time; tells how many met which fate."""
     fates: Counter[str] = Counter()
     deadlines = Deadlines(connect=10, first_byte=0.3, between_bytes=10, total=30)
@@ -194,7 +195,7 @@ async def stress(requests: int) -> Counter[str]:
         offer = Offer(
             name="x", model="x", provider="x", dialect="x", base_url=upstream.url, side="own", deadlines=deadlines
         )
-        sender = HttpSender()
+        sender = HttpSender(most_connections=most_connections)
         numbers = iter(range(requests))
 
         async def keep_asking() -> None:
@@ -223,3 +224,10 @@ def test_every_answer_is_the_requests_own(run: Callable[[Coroutine[Any, Any, Cou
     if REQUESTS >= 2000:
         assert {"whole", "cancelled", "left in the body", "UpstreamUnreachable", "UpstreamMalformed"} <= set(fates)
         assert "UpstreamTimeout" in fates
+
+
+def test_waiting_for_a_connection_changes_nothing() -> None:
+    fates = uvloop.run(stress(1500, most_connections=8))
+    fates.pop("connections")
+    assert sum(fates.values()) == 1500
+    assert fates["whole"] > 500

@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 class Connection(asyncio.Protocol):
     """Belongs to one pool. Free while it has no exchange."""
 
-    __slots__ = ("_exchange", "_pool", "_transport", "idle_since")
+    __slots__ = ("_exchange", "_pool", "_transport", "idle_since", "used")
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
         self.idle_since = 0.0
+        self.used = False
+        """Whether it has served a request: only then may its keep-alive have ended under way."""
 
     @property
     def usable(self) -> bool:

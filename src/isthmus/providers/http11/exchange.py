@@ -239,6 +239,8 @@ class Exchange:
             if 100 <= status < 200:
                 return  # informational: the answer proper is still to come (RFC 9110, section 15.2)
             raise self._malformed(f"the status {status}, which there is not")
+        if self._head_bytes > HEAD_BYTES and sum(len(n) + len(v) for n, v in self.headers) > HEAD_BYTES:
+            raise self._malformed("a head that is too large")  # it came whole, in one read larger than that
         if len(self.headers) > HEADERS:
             raise self._malformed(f"more than {HEADERS} headers")
         self._delimited = body_is_delimited(status, parser.get_http_version(), self.headers)

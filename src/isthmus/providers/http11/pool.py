@@ -94,28 +94,28 @@ class Pool:
     async def exchange(self, exchange: Exchange, data: bytes) -> Exchange:
         """Send a request on a connection of the pool, and wait for the head of its answer.
 
-        A connection that was idle may turn out to have been closed by the other side just now. Then nothing of the
-        request was worked on, and it is sent once more, on a new connection: only if the other side closed it at once,
-        only if not a byte of an answer had arrived.
+        A connection that has served before, idle or handed on by whoever had it, may turn out to have been closed by
+        the other side just now. Then nothing of the request was worked on, and it is sent once more, on a new
+        connection: only if the other side closed it at once, only if not a byte of an answer had arrived.
 
         Raises:
             ProviderError: no connection, or no answer.
         """
         connection = self._take_idle()
-        if connection is not None:
-            try:
-                await exchange.start(connection, data)
-            except UpstreamUnreachable:
-                if not exchange.closed_untouched:
-                    raise
-                exchange = exchange.again()
-            else:
-                return exchange
-        await exchange.start(await self._connect(exchange), data)
+        if connection is None:
+            connection = await self._connect(exchange)
+        try:
+            await exchange.start(connection, data)
+        except UpstreamUnreachable:
+            if not (connection.used and exchange.closed_untouched):
+                raise
+            exchange = exchange.again()
+            await exchange.start(await self._connect(exchange, fresh=True), data)
         return exchange
 
     def give_back(self, connection: Connection) -> None:
         """A connection is free again."""
+        connection.used = True
         if self._waiting and (waiter := self._next_waiting()) is not None:
             waiter.set_result(connection)
             return
@@ -175,8 +175,8 @@ class Pool:
             self._opening += 1
             waiter.set_result(None)
 
-    async def _connect(self, exchange: Exchange) -> Connection:
-        """A new connection, or one that became free while we waited for our turn.
+    async def _connect(self, exchange: Exchange, *, fresh: bool = False) -> Connection:
+        """A new connection or, unless it must be fresh, one that became free while we waited for our turn.
 
         Raises:
             UpstreamTimeout: not in time.
@@ -187,6 +187,8 @@ class Pool:
         try:
             async with asyncio.timeout(seconds) as deadline:
                 connection = await self._turn()
+                while connection is not None and (fresh or not connection.usable):
+                    connection = None if self._take_place_of(connection) else await self._turn()
                 if connection is None:
                     connection = await self._open_one()
         except TimeoutError as exc:
@@ -230,6 +232,15 @@ class Pool:
                 elif connection.usable:
                     self.give_back(connection)
             raise
+
+    def _take_place_of(self, connection: Connection) -> bool:
+        """Close a connection and raise `_opening` in its stead; False: it is gone, and its place is another's."""
+        if connection not in self._open:
+            return False
+        self._open.remove(connection)
+        self._opening += 1
+        connection.close()
+        return True
 
     async def _open_one(self) -> Connection:
         """Open a connection in the place that `_turn` gave."""

@@ -111,6 +111,7 @@ REFUSED = {
     "status 999": b"HTTP/1.1 999 OK\r\nContent-Length: 0\r\n\r\n",
     "too many fields": OK + b"A: b\r\n" * (HEADERS + 1) + b"Content-Length: 0\r\n\r\n",
     "a head without end": OK + b"X: " + b"a" * (HEAD_BYTES + 1),
+    "a whole head that is too large": OK + b"X: " + b"a" * (HEAD_BYTES + 5000) + b"\r\nContent-Length: 0\r\n\r\n",
     "informational answers without end": b"HTTP/1.1 100 Continue\r\n\r\n" * (HEAD_BYTES // 20),
 }
 
