@@ -129,6 +129,8 @@ class _PassThrough:
 
     def whole(self, body: bytes) -> bytes:
         self._usage = self.dialect.read_usage(body)
+        if self._usage is None:  # what tells no usage may be no answer at all
+            self.dialect.decode_completion(body)
         return body
 
     def piece(self, data: bytes) -> bytes:

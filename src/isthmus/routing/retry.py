@@ -43,7 +43,7 @@ def judge(error: ProviderError) -> Failure:
         return Failure("again", ails=True)
     if error.upstream_status in _PASSING or error.upstream_status >= 500:
         return Failure("again", ails=True)
-    if error.upstream_status in _OFFER:
+    if error.upstream_status in _OFFER or error.upstream_status < 400:
         return Failure("offer", ails=True)
     if error.upstream_code == "context_length_exceeded":
         return Failure("offer", ails=False)

@@ -9,6 +9,7 @@ is a context manager; leaving it settles the one entry of the request, whatever 
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from datetime import UTC, datetime
 
 from isthmus.domain.decision import Candidate, Decision
 from isthmus.domain.errors import (
+    ConfigError,
     IsthmusError,
     NoHealthyOffer,
     NotCapable,
@@ -25,6 +27,7 @@ from isthmus.domain.errors import (
     Unsupported,
     UpstreamMalformed,
     UpstreamRefused,
+    UpstreamUnreachable,
 )
 from isthmus.domain.offer import Offer
 from isthmus.domain.ports import Recorder, Sender, WireResponse
@@ -49,6 +52,8 @@ class RoadLimits:
 
 TIMER_SLACK = 0.002
 """Seconds added to a pause: event loops round timers to a millisecond, and an offer asked too early still rests."""
+
+log = logging.getLogger("isthmus.routing")
 
 ERROR_BODY_BYTES = 256 * 1024
 """How much of an upstream's error answer is read."""
@@ -172,9 +177,13 @@ class Road:
         response: WireResponse | None = None
         status: int | None = None
         try:
-            response = await self._sender.send(offer, crossing.request)
+            try:
+                response = await self._sender.send(offer, crossing.request)
+            except ConfigError as exc:  # the operator's business, told to the log; another offer may serve
+                log.error("%s cannot be asked: %s", offer.name, exc.sentence)
+                raise UpstreamUnreachable(f"{offer.name} cannot be asked: it is not set up rightly here.") from exc
             status = response.status
-            if status >= 400:
+            if not 200 <= status < 300:
                 raise await _refused(offer, crossing, response)
             if answer.streamed:
                 first = await _first_piece(crossing, response)

@@ -10,6 +10,7 @@ from tests.fakes.sender import DONE, USAGE, Behaviour, FakeResponse, FakeSender,
 
 from isthmus.dialects.registry import dialect_of
 from isthmus.domain.errors import (
+    ConfigError,
     InvalidRequest,
     IsthmusError,
     LedgerError,
@@ -25,6 +26,7 @@ from isthmus.domain.errors import (
 )
 from isthmus.domain.label import Clearance, Label, Labelled
 from isthmus.domain.offer import Capabilities, Offer, Workload
+from isthmus.domain.ports import WireRequest
 from isthmus.domain.principal import Principal
 from isthmus.domain.usage import Price, Usage
 from isthmus.routing.answer import Answer, Call
@@ -60,6 +62,10 @@ def call(*, stream: bool = False, **fields: object) -> Call:
         principal=Principal(team="red"),
         arrived=0.0,
     )
+
+
+def missing_secret(offer: Offer, request: WireRequest) -> FakeResponse:
+    raise ConfigError("The secret env:NOPE is not there.")
 
 
 class Scene:
@@ -124,8 +130,11 @@ async def test_a_stream_passes_byte_for_byte() -> None:
         refusal(429),
         refusal(401),
         refusal(404),
+        refusal(301),
+        FakeResponse(pieces=[b"<html>login</html>"]),
+        missing_secret,
     ],
-    ids=["refused", "hangs", "500", "429", "bad-credential", "model-gone"],
+    ids=["refused", "hangs", "500", "429", "bad-credential", "model-gone", "moved", "no-answer", "no-secret"],
 )
 @pytest.mark.parametrize("stream", [False, True])
 async def test_the_next_offer_serves_when_the_first_cannot(failure: Behaviour, stream: bool) -> None:
