@@ -207,7 +207,7 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
     except OSError as exc:
         raise ConfigError(
             f"{host}:{port} cannot be bound: {exc.strerror or exc}.",
-            hint="Is another isthmus running? Choose another address with [server] bind, or --port.",
+            hint="Is another isthmus running? Choose another address with [server] bind, or --bind.",
         ) from exc
     with listener:
         listener.setblocking(False)

@@ -377,3 +377,11 @@ async def test_what_would_be_decided_is_told_without_sending_or_recording() -> N
     assert [candidate.offer.name for candidate in decision.route] == ["a", "b"]
     assert scene.sender.sent == []
     assert scene.ledger.begun == []
+
+
+@pytest.mark.parametrize("name", ["isthmus-label", "isthmus_labels", "Isthmus-Labels", " isthmus-labels"])
+async def test_a_misspelt_label_is_refused_not_ignored(name: str) -> None:
+    scene = Scene({"a": [completion()]})
+    with pytest.raises(InvalidRequest, match="isthmus-labels"):
+        await scene.whole(call(metadata={name: "phi"}))
+    assert scene.sender.sent == []

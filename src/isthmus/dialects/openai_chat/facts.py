@@ -50,13 +50,15 @@ class _Body(msgspec.Struct):
     reasoning_effort: str | None = None
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
-    metadata: _Metadata | None = None
+    metadata: dict[str, msgspec.Raw] | None = None
 
 
 class _Part(msgspec.Struct):
     type: str | None = None
 
 
+_OWN = frozenset({"isthmus-labels", "isthmus-workload", "isthmus-conversation"})
+_own = msgspec.json.Decoder(_Metadata)
 _body = msgspec.json.Decoder(_Body)
 _parts = msgspec.json.Decoder(list[_Part])
 _raw_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -100,7 +102,8 @@ def read_facts(body: bytes) -> RequestFacts:
     if fields.reasoning_effort is not None and fields.reasoning_effort != "none":
         needs.add("reasoning")
     labels, workload, conversation = _NO_LABELS, None, None
-    if (metadata := fields.metadata) is not None:
+    if fields.metadata:
+        metadata = _own_metadata(fields.metadata)
         workload, conversation = metadata.workload, metadata.conversation
         if metadata.labels is not None:
             labels = _labels(metadata.labels)
@@ -166,6 +169,20 @@ def _labels(names: str) -> frozenset[Label]:
             "a-z or 0-9.",
             param=param,
         ) from exc
+
+
+def _own_metadata(told: dict[str, msgspec.Raw]) -> _Metadata:
+    """What is said to us. A misspelt name is refused: a label that is not understood would be no label."""
+    for name in told:
+        if name not in _OWN and name.strip().lower().replace("_", "-").startswith("isthmus"):
+            raise InvalidRequest(
+                f"metadata has a name that begins with isthmus and is none of {', '.join(sorted(_OWN))}.",
+                param="metadata",
+            )
+    try:
+        return _own.decode(_encode({name: told[name] for name in _OWN & told.keys()}))
+    except UNREADABLE as exc:
+        raise InvalidRequest("What metadata says to isthmus must be text.", param="metadata") from exc
 
 
 def _count_images(messages: list[_Message]) -> int:
