@@ -172,6 +172,7 @@ class Connection(HttpToolsProtocol):
         self._head_read = 0
         self.due = time.monotonic() + self.bounds.request_seconds
         super().on_headers_complete()
+        self.headers = []  # the request has its own; trailers, which uvicorn would add to them, are read by nobody
 
     @override
     def on_message_complete(self) -> None:

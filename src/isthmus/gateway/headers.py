@@ -40,7 +40,7 @@ def read_head(headers: Sequence[Header]) -> RequestHead:
         authorization=found.get(b"authorization"),
         host=found.get(b"host", b""),
         origin=found.get(b"origin"),
-        length=int(length) if length.isdigit() else None,
+        length=int(length) if length.isdigit() and len(length) < 20 else None,
     )
     for name in found:
         if name.startswith(b"isthmus-"):

@@ -396,3 +396,14 @@ async def test_revoking_the_only_key_does_not_open_the_door_again() -> None:
     scene.gateway.keyring.replace({})
     async with scene.client() as client:
         assert (await client.request("POST", CHAT, HELLO)).status == 401
+
+
+async def test_trailers_are_no_headers() -> None:
+    scene = Scene(completion())
+    head, body = request_bytes("POST", CHAT, HELLO, {"transfer-encoding": "chunked"}).split(b"\r\n\r\n", 1)
+    head = b"\r\n".join(line for line in head.split(b"\r\n") if not line.startswith(b"content-length"))
+    async with scene.client() as client:
+        chunk = b"%x\r\n%s\r\n" % (len(body), body)
+        await client.send(head + b"\r\n\r\n" + chunk + b"0\r\nisthmus-labels: phi\r\n\r\n")
+        assert (await client.reply()).status == 200
+    assert scene.ledger.entry.labels == ()
