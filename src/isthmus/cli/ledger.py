@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from isthmus.cli.options import ConfigOption, JsonOption
+from isthmus.cli.show import print_json
 from isthmus.cli.span import span
 from isthmus.domain.errors import InvalidRequest
 from isthmus.ledger.reader import DIMENSIONS, Dimension, Gap, LedgerReader, Record, Spending
@@ -79,7 +80,7 @@ def show(
             f"The ledger has no request {request!r}.", hint="`isthmus ledger tail` names the latest ones."
         )
     if as_json:
-        _print_json(record_json(record))
+        print_json(record_json(record))
         return
     _print_record(Console(), record)
 
@@ -102,7 +103,7 @@ def cost(
     spendings = reader.spending(dimensions, since=began)
     gaps = reader.gaps(since=began)
     if as_json:
-        _print_json(
+        print_json(
             {
                 "since": began,
                 "by": dimensions,
@@ -136,10 +137,6 @@ def record_json(record: Record) -> dict[str, Any]:
         "seq": record.seq,
         "crashed_writer": record.crashed_writer,
     }
-
-
-def _print_json(value: object) -> None:
-    typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
 
 
 def _dimensions(texts: Iterable[str]) -> list[Dimension]:

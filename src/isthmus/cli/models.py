@@ -25,6 +25,7 @@ from isthmus.catalog.open_models import (
     tokens_per_second,
 )
 from isthmus.cli.options import JsonOption
+from isthmus.cli.show import print_json
 from isthmus.domain.offer import Weights
 from isthmus.providers.embedded.machine import Machine, this_machine
 from isthmus.providers.embedded.weights import Kept, WeightsCache, weights_cache
@@ -98,7 +99,7 @@ def pull(
     there = cache.find(weights)
     pulled = _pulled(cache, weights, there or _fetch(cache, weights, quiet=as_json), already_there=there is not None)
     if as_json:
-        _print_json(pulled)
+        print_json(pulled)
         return
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"{'Already here' if there else 'Fetched'}: {pulled.path}")
@@ -115,7 +116,7 @@ def list_(as_json: JsonOption = False) -> None:
     cache = weights_cache(os.environ)
     listed = [_listed(kept) for kept in cache.kept()]
     if as_json:
-        _print_json(listed)
+        print_json(listed)
         return
     console = Console(highlight=False)
     if not listed:
@@ -136,7 +137,7 @@ def rm(
     """Delete weights from the cache."""
     removed = weights_cache(os.environ).remove(name)
     if as_json:
-        _print_json(_listed(removed))
+        print_json(_listed(removed))
     else:
         Console(highlight=False).print(f"Removed {removed.name}; {_size(removed.bytes)} are free again.")
 
@@ -154,7 +155,7 @@ def suggest(
     rows = [_suggested(model, machine, context, parallel, here) for model in open_models()]
     shown = rows if every else [row for row in rows if row.fit != "too big"]
     if as_json:
-        _print_json({"machine": machine, "context_tokens": context, "parallel": parallel, "models": shown})
+        print_json({"machine": machine, "context_tokens": context, "parallel": parallel, "models": shown})
     else:
         _print_suggestions(machine, shown, left_out=len(rows) - len(shown))
 
@@ -272,7 +273,3 @@ def _size(count: int) -> str:
         if count >= factor:
             return f"{count / factor:.3g} {unit}"
     return f"{count} bytes"
-
-
-def _print_json(value: object) -> None:
-    typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
