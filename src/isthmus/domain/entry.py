@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Literal
 
 from isthmus.domain.decision import Rejection
-from isthmus.domain.label import Labelled
+from isthmus.domain.label import Label, Labelled
 from isthmus.domain.offer import Goal, Side
 from isthmus.domain.principal import Principal
 from isthmus.domain.request import RequestId
@@ -38,6 +38,10 @@ class Attempt:
     """HTTP status of the answer; None: there was none."""
     error: str | None = None
     """Code of the error (`errors.py`); None: it served."""
+    labels: tuple[Label, ...] = ()
+    """Of what was sent, after the transforms."""
+    lowered: tuple[Label, ...] = ()
+    """Labels that a transform took off what was sent."""
 
 
 @quick_value(kw_only=True)
@@ -89,3 +93,5 @@ class Entry:
     attempts: tuple[Attempt, ...]
     rejected: tuple[Rejection, ...]
     catalog_version: str | None
+    policy_version: str | None = None
+    """Hash of the labels' rules in force; None: there were none."""

@@ -11,7 +11,7 @@ Label = NewType("Label", str)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}\Z")
 
-LabelSource = Literal["key", "workload", "header", "metadata", "part", "detector", "lineage"]
+LabelSource = Literal["key", "workload", "header", "metadata", "part", "detector", "lineage", "implied"]
 
 
 def label(name: str) -> Label:
@@ -32,6 +32,10 @@ class Labelled:
 
     label: Label
     source: LabelSource
+    where: str | None = None
+    """The place in the request it was found in or declared for, such as `messages[2].content`; None: all of it."""
+    finder: str | None = None
+    """What found it: `email`, the name of a registered document, or the label that implies it. Never content."""
 
 
 @dataclass(frozen=True, slots=True)

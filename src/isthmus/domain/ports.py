@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from isthmus.domain.entry import Entry, Opened
+from isthmus.domain.finding import Finding, Tier
 from isthmus.domain.offer import Offer
 from isthmus.domain.value import quick_value
 
@@ -93,4 +94,26 @@ class Recorder(Protocol):
 
     def settled(self, entry: Entry) -> None:
         """Note how it ended. Exactly one for each `opened`."""
+        ...
+
+
+class Detector(Protocol):
+    """Finds one sort of sensitive text. Safe to call from several threads; does no I/O after it is made."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def tier(self) -> Tier: ...
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Every `Finding.kind` it may give."""
+        ...
+
+    def find(self, texts: Sequence[str]) -> Sequence[Sequence[Finding]]:
+        """What is in each of the texts, in the order of the texts; overlaps between kinds are allowed.
+
+        Whatever it raises means that nothing is known of the texts: they are not cleared.
+        """
         ...
