@@ -14,7 +14,7 @@ from isthmus.domain.request import RequestId
 from isthmus.domain.usage import Usage
 from isthmus.domain.value import quick_value
 
-Outcome = Literal["completed", "refused", "failed", "interrupted", "client_gone", "crashed"]
+Outcome = Literal["completed", "refused", "failed", "interrupted", "client_gone", "stopped", "crashed"]
 """How a request ended.
 
 completed     the client was sent the whole answer
@@ -22,7 +22,8 @@ refused       isthmus said no, nothing was sent to an offer (policy, capability,
 failed        every offer tried failed before the first byte of an answer
 interrupted   the offer died after the first byte of the answer
 client_gone   the client left before the answer was complete
-crashed       isthmus itself stopped while the request was in flight; found at the next start
+stopped       isthmus was stopped while the request was under way
+crashed       isthmus itself died while the request was in flight; found at the next start
 """
 
 
@@ -56,6 +57,21 @@ class Opened:
     workload: str | None
     conversation: str | None = None
     labels: tuple[Labelled, ...] = ()
+
+
+@quick_value(kw_only=True)
+class CrossingNote:
+    """Labelled content is about to be sent to an offer. On record before its first byte leaves."""
+
+    request: RequestId
+    offer: str
+    labels: tuple[Label, ...]
+    """Of what is sent, after the transforms."""
+    lowered: tuple[Label, ...] = ()
+    """Labels that a transform took off what is sent."""
+    digest: str
+    """SHA-256 of the bytes about to be sent, in hex."""
+    at: datetime
 
 
 @quick_value(kw_only=True)

@@ -7,7 +7,7 @@ from typing import Literal
 from isthmus.domain.value import quick_value
 
 Tier = Literal["rules", "semantic", "deep"]
-"""rules: always, on the road. semantic: on the road, where a request could leave own ground. deep: never on the road."""
+"""rules: always, on the road. semantic: on the road, where a request could leave own ground. deep: off the road."""
 
 
 @quick_value()

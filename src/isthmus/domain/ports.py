@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from isthmus.domain.entry import Entry, Opened
+from isthmus.domain.entry import CrossingNote, Entry, Opened
 from isthmus.domain.finding import Finding, Tier
 from isthmus.domain.offer import Offer
 from isthmus.domain.value import quick_value
@@ -75,7 +75,10 @@ class Sender(Protocol):
 
 
 class Recorder(Protocol):
-    """The ledger's writing side, as the road uses it. Calls return at once; writing happens elsewhere."""
+    """The ledger's writing side, as the road uses it. Calls return at once; writing happens elsewhere.
+
+    Only `secure` waits: for what must be on record before it happens.
+    """
 
     def admit(self) -> str | None:
         """Whether another request can be recorded.
@@ -94,6 +97,16 @@ class Recorder(Protocol):
 
     def settled(self, entry: Entry) -> None:
         """Note how it ended. Exactly one for each `opened`."""
+        ...
+
+    async def secure(self, crossing: CrossingNote) -> None:
+        """Put a crossing of an opened request on record, and return when it would survive a power cut.
+
+        Calls that come together share one write. Cancelling leaves open whether it is on record.
+
+        Raises:
+            LedgerError: it is not on record, or not known to be. Nothing may be sent.
+        """
         ...
 
 

@@ -26,8 +26,8 @@ from isthmus.domain.ports import Recorder, WireResponse
 from isthmus.domain.principal import Principal
 from isthmus.domain.request import RequestFacts, RequestId
 from isthmus.domain.usage import Usage, cost
-from isthmus.routing.crossing import Crossing
 from isthmus.routing.health import HealthBoard
+from isthmus.routing.translation import Translation
 
 
 def new_request_id() -> RequestId:
@@ -64,7 +64,6 @@ class Answer:
         "_began",
         "_conversation",
         "_cost",
-        "_crossing",
         "_end",
         "_error",
         "_facts",
@@ -77,6 +76,7 @@ class Answer:
         "_response",
         "_settled",
         "_stream_seconds",
+        "_translation",
         "_workload",
         "body",
         "call",
@@ -106,7 +106,7 @@ class Answer:
         self._labels = call.labels
         self._attempts: list[Attempt] = []
         self._rejected: list[Rejection] = []
-        self._crossing: Crossing | None = None
+        self._translation: Translation | None = None
         self._response: WireResponse | None = None
         self._first_token: float | None = None
         self._end = 0.0
@@ -127,7 +127,7 @@ class Answer:
 
     @property
     def usage(self) -> Usage | None:
-        return None if self._crossing is None else self._crossing.usage
+        return None if self._translation is None else self._translation.usage
 
     @property
     def cost(self) -> Decimal | None:
@@ -143,18 +143,18 @@ class Answer:
 
         Never raises for a failure of the offer: the stream then ends with an error event in the client's dialect.
         """
-        response, crossing = self._response, self._crossing
+        response, translation = self._response, self._translation
         assert response is not None
-        assert crossing is not None
+        assert translation is not None
         while self._outcome is None:
             try:
                 data = await response.chunk()
                 if data:
                     if time.perf_counter() > self._end:
                         raise UpstreamTimeout("The stream took longer than is allowed.", phase="total")
-                    piece = crossing.piece(data)
+                    piece = translation.piece(data)
                 else:
-                    piece = crossing.end()
+                    piece = translation.end()
                     self._outcome = "completed"
             except ProviderError as exc:
                 return self._interrupted(exc)
@@ -197,11 +197,11 @@ class Answer:
             self._rejected.append(Rejection(offer.name, "failed", error.message))
 
     def answered(
-        self, candidate: Candidate, crossing: Crossing, response: WireResponse, first: bytes, now: float
+        self, candidate: Candidate, translation: Translation, response: WireResponse, first: bytes, now: float
     ) -> None:
         """An offer has answered."""
         self.offer = candidate.offer
-        self._crossing = crossing
+        self._translation = translation
         self._response = response
         self.body = first
         self._first_token = now - self.call.arrived
@@ -222,7 +222,7 @@ class Answer:
     def _interrupted(self, cause: ProviderError) -> bytes:
         """The offer failed after the first piece: say so, end the stream, and remember."""
         assert self._response is not None
-        assert self._crossing is not None
+        assert self._translation is not None
         assert self.offer is not None
         self._response.abort()
         self._outcome = "interrupted"
@@ -234,7 +234,7 @@ class Answer:
             hint="What was sent stands; ask again for a whole answer.",
             offer=self.offer.name,
         )
-        return self._crossing.failure(error, self.id)
+        return self._translation.failure(error, self.id)
 
     def _settle(self, outcome: Outcome, error: str | None) -> None:
         """Write the entry, once."""
@@ -279,7 +279,7 @@ class Answer:
         if not self._rejected:
             return decided
         later = {rejection.offer: rejection for rejection in self._rejected}  # of several failures, the last
-        if self._crossing is not None and self.offer is not None and self._outcome != "interrupted":
+        if self._translation is not None and self.offer is not None and self._outcome != "interrupted":
             later.pop(self.offer.name, None)
             decided = tuple(rejection for rejection in decided if rejection.offer != self.offer.name)
         return (*(rejection for rejection in decided if rejection.offer not in later), *later.values())

@@ -33,11 +33,11 @@ from isthmus.domain.offer import Offer
 from isthmus.domain.ports import Recorder, Sender, WireResponse
 from isthmus.routing.answer import Answer, Call
 from isthmus.routing.choose import choose
-from isthmus.routing.crossing import Crossing, CrossingPlan
 from isthmus.routing.health import HealthBoard
 from isthmus.routing.reading import MOST_MESSAGES, Reading, read
 from isthmus.routing.retry import judge, wait_before
 from isthmus.routing.roster import Roster
+from isthmus.routing.translation import Translation, TranslationPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +125,7 @@ class Road:
         answer.decision = decision
         if not decision.route:
             raise self._refusal(decision)
-        plan = CrossingPlan(answer.call.dialect, answer.call.body, reading.facts)
+        plan = TranslationPlan(answer.call.dialect, answer.call.body, reading.facts)
         tries_left = reading.workload.attempts
         route = list(decision.route)
         rounds = 0
@@ -139,7 +139,7 @@ class Road:
                     answer.reject(offer, "attempts_spent", f"The tries ended before the turn of {offer.name}.")
                     continue
                 try:
-                    crossing = plan.to(offer)
+                    translation = plan.to(offer)
                 except Unsupported as exc:
                     answer.reject(offer, "not_capable", f"{offer.name}: {exc.message}")
                     error = error or exc
@@ -148,7 +148,7 @@ class Road:
                     again.append(candidate)
                     continue
                 tries_left -= 1
-                failed = await self._try(answer, candidate, crossing)
+                failed = await self._try(answer, candidate, translation)
                 if failed is None:
                     return
                 error = failed
@@ -170,7 +170,7 @@ class Road:
             route = [c for c in again if self.health.resting(c.offer.name, now) is None]
         raise error or self._unhealthy(decision)
 
-    async def _try(self, answer: Answer, candidate: Candidate, crossing: Crossing) -> ProviderError | None:
+    async def _try(self, answer: Answer, candidate: Candidate, translation: Translation) -> ProviderError | None:
         """One try at one offer. Returns the failure; None: it answered, and the answer has it."""
         offer = candidate.offer
         began = time.perf_counter()
@@ -178,17 +178,17 @@ class Road:
         status: int | None = None
         try:
             try:
-                response = await self._sender.send(offer, crossing.request)
+                response = await self._sender.send(offer, translation.request)
             except ConfigError as exc:  # the operator's business, told to the log; another offer may serve
                 log.error("%s cannot be asked: %s", offer.name, exc.sentence)
                 raise UpstreamUnreachable(f"{offer.name} cannot be asked: it is not set up rightly here.") from exc
             status = response.status
             if not 200 <= status < 300:
-                raise await _refused(offer, crossing, response)
+                raise await _refused(offer, translation, response)
             if answer.streamed:
-                first = await _first_piece(crossing, response)
+                first = await _first_piece(translation, response)
             else:
-                first = crossing.whole(await response.read(self.limits.answer_bytes))
+                first = translation.whole(await response.read(self.limits.answer_bytes))
         except ProviderError as exc:
             if response is not None:
                 response.abort()
@@ -209,7 +209,7 @@ class Road:
         now = time.perf_counter()
         self.health.succeeded(offer.name, now - began)
         answer.tried(offer, began, now, status, None)
-        answer.answered(candidate, crossing, response, first, now)
+        answer.answered(candidate, translation, response, first, now)
         return None
 
     # ------------------------------------------------------------------------------------------------------ refusals
@@ -242,18 +242,18 @@ class Road:
         )
 
 
-async def _first_piece(crossing: Crossing, response: WireResponse) -> bytes:
+async def _first_piece(translation: Translation, response: WireResponse) -> bytes:
     """The first piece of a stream that is worth sending: until then another offer may still take over."""
     while data := await response.chunk():
-        if piece := crossing.piece(data):
+        if piece := translation.piece(data):
             return piece
     raise UpstreamMalformed("The answer ended before its first event.")
 
 
-async def _refused(offer: Offer, crossing: Crossing, response: WireResponse) -> UpstreamRefused:
+async def _refused(offer: Offer, translation: Translation, response: WireResponse) -> UpstreamRefused:
     """An error answer, as an error."""
     body = await response.read(ERROR_BODY_BYTES)
-    fault = crossing.dialect.decode_fault(response.status, response.headers, body)
+    fault = translation.dialect.decode_fault(response.status, response.headers, body)
     return UpstreamRefused(
         f"{offer.name} answered {response.status}: {fault.message}",
         status=response.status,

@@ -21,7 +21,7 @@ from isthmus.domain.request import RequestFacts
 from isthmus.domain.usage import Usage
 
 
-class Crossing(Protocol):
+class Translation(Protocol):
     """One try: what is sent, and how what comes back becomes what the client is sent."""
 
     @property
@@ -66,7 +66,7 @@ class Crossing(Protocol):
         ...
 
 
-class CrossingPlan:
+class TranslationPlan:
     """Makes the crossings of one request, one for each offer tried. Decodes the request at most once."""
 
     __slots__ = ("_body", "_client", "_decoded", "_facts")
@@ -77,8 +77,8 @@ class CrossingPlan:
         self._facts = facts
         self._decoded: CompletionRequest | None = None
 
-    def to(self, offer: Offer) -> Crossing:
-        """The crossing to an offer.
+    def to(self, offer: Offer) -> Translation:
+        """The translation to an offer.
 
         Raises:
             InvalidRequest: the body is not a request of the client's dialect.
