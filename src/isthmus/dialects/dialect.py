@@ -74,13 +74,21 @@ class UsageWatch(Protocol):
     def feed(self, data: bytes) -> bytes:
         """Look at a piece of the stream; returns what the client is to be sent of it.
 
-        That is `data` itself, save where the client did not ask for the usage event that `retarget` asked the offer
-        for: such an event is taken out.
+        Those are its whole events; of one that is cut, the beginning waits for its end. Nothing but comments waits for
+        the first event: until then the upstream has not begun to answer. Where the client did not ask for the usage
+        event that `retarget` asked the offer for, that event is taken out.
+
+        Raises:
+            ProviderError: the upstream sent an error event. What came before it was returned by the call before.
         """
         ...
 
     def close(self) -> bytes:
-        """What was held back at the end of the stream, if anything."""
+        """What was held back at the end of the stream, if anything.
+
+        Raises:
+            ProviderError: the upstream sent an error event.
+        """
         ...
 
     @property
@@ -168,7 +176,12 @@ class Dialect(Protocol):
         ...
 
     def read_usage(self, body: bytes) -> Usage | None:
-        """Usage of a whole answer; None where it tells none."""
+        """Usage of a whole answer; None where it tells none, or is not of the dialect.
+
+        Raises:
+            UpstreamRefused: it is an error, told with a status that says otherwise.
+            UpstreamMalformed: it holds no answer.
+        """
         ...
 
     def usage_watch(self, facts: RequestFacts) -> UsageWatch: ...

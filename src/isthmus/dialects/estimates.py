@@ -3,5 +3,5 @@
 BYTES_PER_TOKEN = 4
 """Of JSON in English; other scripts have fewer tokens per byte than this says, so that the estimate is rather high."""
 
-CONVERSATION_LIMIT = 256
+CONVERSATION_LIMIT = 200
 """Characters of a conversation's name."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.dialects.strategies import chunkings, json_objects
 
 from isthmus.dialects.openai_chat import OPENAI_CHAT
-from isthmus.domain.errors import InvalidRequest
+from isthmus.domain.errors import InvalidRequest, UpstreamMalformed, UpstreamRefused
 from isthmus.domain.label import Label
 from isthmus.domain.request import RequestFacts
 from isthmus.domain.usage import Usage
@@ -123,9 +123,9 @@ def test_stream_limits_and_metadata_are_read() -> None:
             "beginning with a-z or 0-9.",
         ),
         (
-            body_of(metadata={"isthmus-conversation": "s" * 300}),
+            body_of(metadata={"isthmus-conversation": "s" * 201}),
             "metadata.isthmus-conversation",
-            "metadata.isthmus-conversation must have at most 256 characters.",
+            "metadata.isthmus-conversation must have at most 200 characters.",
         ),
     ],
 )
@@ -268,7 +268,6 @@ def test_an_endless_event_is_let_through() -> None:
         ([delta("Hi", "stop")], True, False),
         ([delta("Hi", "stop"), DONE], True, True),
         ([], False, False),
-        ([chunk(error={"message": "boom"})], False, False),
     ],
 )
 def test_a_stream_is_complete_at_its_end_marker_or_the_finish_of_its_only_choice(
@@ -304,9 +303,106 @@ def test_a_stream_is_complete_at_its_end_marker_or_the_finish_of_its_only_choice
         # Counts that contradict each other are read, not raised.
         (TOLD | {"prompt_tokens_details": {"cached_tokens": 50}}, Usage(input=9, output=4, cached=9)),
         ({"prompt_tokens": -1, "completion_tokens": None}, Usage()),
+        # One count that cannot be read costs no other.
+        (TOLD | {"prompt_tokens": 9.0, "prompt_tokens_details": {"cached_tokens": "x"}}, USED),
+        (
+            TOLD | {"prompt_tokens_details": [], "completion_tokens_details": {"reasoning_tokens": 3.0}},
+            Usage(input=9, output=4, reasoning=3),
+        ),
         (None, None),
         ("text", None),
     ],
 )
 def test_usage_is_read_in_every_form_seen(told: Any, usage: Usage | None) -> None:
-    assert OPENAI_CHAT.read_usage(json.dumps({"id": "c", "choices": [], "usage": told}).encode()) == usage
+    assert (
+        OPENAI_CHAT.read_usage(json.dumps({"id": "c", "choices": [{"message": {}}], "usage": told}).encode()) == usage
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"choices": []}, UpstreamMalformed),
+        ({}, UpstreamMalformed),
+        ({"error": {"message": "boom"}}, UpstreamRefused),
+        ({"error": "boom", "choices": []}, UpstreamRefused),
+    ],
+)
+def test_an_answer_without_a_choice_is_none_though_it_tells_usage(fields: dict[str, Any], error: type) -> None:
+    with pytest.raises(error):
+        OPENAI_CHAT.read_usage(json.dumps(fields | {"usage": TOLD}).encode())
+
+
+ERROR_EVENT = chunk(error={"message": "boom", "code": 429}, choices=[])
+
+
+@pytest.mark.parametrize("asked", [True, False])
+@given(data=st.data())
+def test_an_error_event_anywhere_ends_the_stream_with_an_error(asked: bool, data: st.DataObject) -> None:
+    watch = OPENAI_CHAT.usage_watch(RequestFacts(model="m", stream=True, stream_usage=asked))
+    before = delta("He") + delta('"error": {"x')
+    passed = b""
+    with pytest.raises(UpstreamRefused) as caught:
+        for piece in data.draw(chunkings(before + ERROR_EVENT + DONE)):
+            passed += watch.feed(piece)
+        watch.close()
+    assert (passed, caught.value.status, watch.complete) == (before, 429, False)
+
+
+def test_text_about_errors_is_no_error() -> None:
+    events = [delta('"error"'), delta("error", error=None), delta("", "stop"), DONE]
+    assert watched(events, asked=True) == (b"".join(events), None, True)
+
+
+def test_comments_alone_are_no_beginning() -> None:
+    watch = OPENAI_CHAT.usage_watch(RequestFacts(model="m", stream=True, stream_usage=True))
+    comment = b": PROCESSING\n\n"
+    assert watch.feed(comment) + watch.feed(b"\n") + watch.feed(comment[:5]) + watch.feed(comment[5:]) == b""
+    assert watch.feed(delta("Hi")) == comment + b"\n" + comment + delta("Hi")
+    assert watch.feed(comment) == comment
+
+
+def test_an_event_that_is_cut_off_never_reaches_the_client() -> None:
+    watch = OPENAI_CHAT.usage_watch(RequestFacts(model="m", stream=True, stream_usage=True))
+    assert watch.feed(delta("He") + b'data: {"choices": [') == delta("He")
+
+
+def test_usage_is_read_however_much_follows_it() -> None:
+    events = [delta("Hi", usage=TOLD), *[delta("x" * 500)] * 40, delta("", "stop"), DONE]
+    assert watched(events, asked=True) == (b"".join(events), USED, True)
+
+
+# ---------------------------------------------------------------------------------------- what a body says, it says once
+
+MESSAGES = b'"messages": [{"role": "user", "content": "Hi"}]'
+TWICE = [
+    (b'{"model": "a", "model": "b", ' + MESSAGES + b"}", "model"),
+    (b'{"model": "a", "mod\\u0065l": "a", ' + MESSAGES + b"}", "model"),
+    (b'{"model": "a", "metadata": {"isthmus-labels": "phi"}, "metadata": {"x": "y"}, ' + MESSAGES + b"}", "metadata"),
+    (b'{"model": "a", "metadata": {"isthmus-labels": "phi"}, "metadat\\u0061": null, ' + MESSAGES + b"}", "metadata"),
+]
+
+
+@pytest.mark.parametrize(("body", "param"), TWICE)
+def test_a_field_said_twice_never_leaves(body: bytes, param: str) -> None:
+    for leave in (lambda: retargeted(body, "a"), lambda: OPENAI_CHAT.decode_request(body)):
+        with pytest.raises(InvalidRequest) as caught:
+            leave()
+        assert (caught.value.param, caught.value.message) == (param, f"{param} is said twice.")
+
+
+def test_labels_said_twice_are_refused_before_anything_is_decided() -> None:
+    body = b'{"model": "a", "metadata": {"isthmus-labels": "phi", "isthmus-l\\u0061bels": "x"}, ' + MESSAGES + b"}"
+    with pytest.raises(InvalidRequest) as caught:
+        OPENAI_CHAT.read_facts(body)
+    assert caught.value.param == "metadata.isthmus-labels"
+
+
+def test_text_that_is_no_utf_8_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="UTF-8"):
+        OPENAI_CHAT.read_facts(b'{"model": "a", "messages": [{"role": "user", "content": "\xff"}]}')
+
+
+def test_an_empty_workload_or_conversation_is_none() -> None:
+    facts = facts_of(metadata={"isthmus-workload": "", "isthmus-conversation": ""})
+    assert (facts.workload, facts.conversation) == (None, None)

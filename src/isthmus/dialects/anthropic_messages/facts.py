@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from isthmus.dialects.complaint import invalid
+from isthmus.dialects.complaint import UNREADABLE, invalid
 from isthmus.dialects.estimates import BYTES_PER_TOKEN, CONVERSATION_LIMIT
+from isthmus.dialects.once import check_text, fields_once
 from isthmus.domain.errors import InvalidRequest
 from isthmus.domain.label import Label, label
 from isthmus.domain.offer import Need
@@ -14,6 +15,7 @@ from isthmus.domain.request import RequestFacts
 TOKENS_PER_IMAGE = 1_600
 """Of the largest image that is not scaled down: https://docs.anthropic.com/en/docs/build-with-claude/vision"""
 
+_NULL = msgspec.Raw(b"null")
 _NO_LABELS: frozenset[Label] = frozenset()
 
 
@@ -39,7 +41,7 @@ class _Body(msgspec.Struct):
     tools: list[msgspec.Raw] | None = None
     output_config: _OutputConfig | None = None
     thinking: _Thinking | None = None
-    metadata: _Metadata | None = None
+    metadata: msgspec.Raw = _NULL
 
 
 class _Source(msgspec.Struct):
@@ -63,7 +65,7 @@ class _Messages(msgspec.Struct):
 _body = msgspec.json.Decoder(_Body)
 _messages = msgspec.json.Decoder(_Messages)
 _blocks = msgspec.json.Decoder(str | list[_Block] | None)
-_raw_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_own = msgspec.json.Decoder(_Metadata)
 
 
 def read_facts(body: bytes) -> RequestFacts:
@@ -75,7 +77,7 @@ def read_facts(body: bytes) -> RequestFacts:
     try:
         fields = _body.decode(body)
         images = _images(body) if b'"image"' in body else []
-    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+    except UNREADABLE as exc:
         raise invalid(exc) from exc
     if not fields.model:
         raise InvalidRequest("model must name a workload or an offer.", param="model")
@@ -90,7 +92,8 @@ def read_facts(body: bytes) -> RequestFacts:
         needs.add("json_schema")
     if fields.thinking is not None and fields.thinking.type != "disabled":
         needs.add("reasoning")
-    metadata = fields.metadata or _Metadata()
+    check_text(body)
+    metadata = _own_metadata(body, fields.metadata)
     if metadata.conversation is not None and len(metadata.conversation) > CONVERSATION_LIMIT:
         raise InvalidRequest(
             f"metadata.isthmus-conversation must have at most {CONVERSATION_LIMIT} characters.",
@@ -106,9 +109,20 @@ def read_facts(body: bytes) -> RequestFacts:
         max_output_tokens=fields.max_tokens,
         messages=len(fields.messages),
         labels=_labels(metadata.labels),
-        workload=metadata.workload,
-        conversation=metadata.conversation,
+        workload=metadata.workload or None,
+        conversation=metadata.conversation or None,
     )
+
+
+def _own_metadata(body: bytes, told: msgspec.Raw) -> _Metadata:
+    if told == _NULL:
+        return _Metadata()
+    fields_once(body)
+    fields_once(told, within="metadata")
+    try:
+        return _own.decode(told)
+    except UNREADABLE as exc:
+        raise invalid(exc, within="metadata") from exc
 
 
 def _images(body: bytes) -> list[int]:
@@ -145,12 +159,13 @@ def _labels(names: str | None) -> frozenset[Label]:
 
 def retarget(body: bytes, facts: RequestFacts, *, model: str) -> bytes:
     """The body with `model` in it and without our own keys; the very same bytes where nothing has to change."""
-    if facts.model == model and b'"isthmus-' not in body:
+    fields = fields_once(body)
+    raw = fields.get("metadata")
+    metadata = {} if raw is None else msgspec.json.decode(raw, type=dict[str, msgspec.Raw] | None) or {}
+    if facts.model == model and not any(name.startswith("isthmus-") for name in metadata):
         return body
-    fields = _raw_fields.decode(body)
     fields["model"] = msgspec.Raw(msgspec.json.encode(model))
-    if (raw := fields.get("metadata")) is not None:
-        metadata = msgspec.json.decode(raw, type=dict[str, msgspec.Raw] | None) or {}
+    if metadata:
         kept = {name: value for name, value in metadata.items() if not name.startswith("isthmus-")}
         if kept != metadata:
             fields["metadata"] = msgspec.Raw(msgspec.json.encode(kept))

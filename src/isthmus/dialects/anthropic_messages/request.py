@@ -14,6 +14,7 @@ from isthmus.dialects.anthropic_messages.name import NAME
 from isthmus.dialects.complaint import invalid
 from isthmus.dialects.fields import Fields, merged
 from isthmus.dialects.foreign import own_fields
+from isthmus.dialects.once import fields_once
 from isthmus.domain.errors import Unsupported
 from isthmus.domain.message import CompletionRequest, Json, ReasoningOptions, ResponseFormat, Tool, ToolChoice
 
@@ -56,6 +57,7 @@ def decode(body: bytes) -> CompletionRequest:
         content: Json = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         raise invalid(exc) from exc
+    fields_once(body)
     fields = Fields(content)
     stream = fields.boolean("stream") or False
     config = fields.inner("output_config")

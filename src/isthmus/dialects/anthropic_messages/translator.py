@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from isthmus.dialects.anthropic_messages import completion, facts, faults, request, stream, usage
 from isthmus.dialects.anthropic_messages.name import NAME
 from isthmus.dialects.dialect import Dialect, Fault, StreamDecoder, StreamEncoder, UsageWatch
+from isthmus.dialects.passing import Passing
 from isthmus.dialects.upstream_faults import decode_fault
 from isthmus.domain.errors import IsthmusError
 from isthmus.domain.message import Completion, CompletionRequest
@@ -76,7 +77,7 @@ class AnthropicMessages:
         return usage.read_usage(body)
 
     def usage_watch(self, facts_: RequestFacts) -> UsageWatch:  # noqa: ARG002 - every stream tells usage
-        return usage.Watch()
+        return Passing(usage.EventReader())
 
 
 ANTHROPIC_MESSAGES: Dialect = AnthropicMessages()

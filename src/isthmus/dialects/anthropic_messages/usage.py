@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import msgspec
 
-from isthmus.dialects.sse import Frame, Frames
-from isthmus.domain.errors import IsthmusError
+from isthmus.dialects.anthropic_messages.faults import refusal
+from isthmus.dialects.complaint import UNREADABLE
+from isthmus.dialects.counts import count, count_in
+from isthmus.dialects.sse import Frame
+from isthmus.domain.errors import UpstreamMalformed
+from isthmus.domain.message import Json
 from isthmus.domain.usage import Usage
 
 
-class OutputDetails(msgspec.Struct):
-    thinking_tokens: int | None = None
-
-
 class WireUsage(msgspec.Struct, omit_defaults=True):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    output_tokens_details: OutputDetails | None = None
+    """Untyped, so that one count that cannot be read costs no other."""
+
+    input_tokens: Json = None
+    output_tokens: Json = None
+    cache_read_input_tokens: Json = None
+    cache_creation_input_tokens: Json = None
+    output_tokens_details: Json = None
 
     def after(self, earlier: WireUsage) -> WireUsage:
         """These counts, and the earlier ones where these do not say: counts of a stream are cumulative."""
@@ -30,15 +32,14 @@ class WireUsage(msgspec.Struct, omit_defaults=True):
         return msgspec.structs.replace(earlier, **told)
 
     def to_domain(self) -> Usage:
-        cached, written = max(self.cache_read_input_tokens or 0, 0), max(self.cache_creation_input_tokens or 0, 0)
-        output = max(self.output_tokens or 0, 0)
-        details = self.output_tokens_details
+        cached, written = count(self.cache_read_input_tokens), count(self.cache_creation_input_tokens)
+        output = count(self.output_tokens)
         return Usage(
-            input=max(self.input_tokens or 0, 0) + cached + written,
+            input=count(self.input_tokens) + cached + written,
             cached=cached,
             cache_written=written,
             output=output,
-            reasoning=min(max(0 if details is None else details.thinking_tokens or 0, 0), output),
+            reasoning=min(count_in(self.output_tokens_details, "thinking_tokens"), output),
         )
 
 
@@ -48,18 +49,22 @@ def from_domain(usage: Usage) -> WireUsage:
         output_tokens=usage.output,
         cache_read_input_tokens=usage.cached,
         cache_creation_input_tokens=usage.cache_written,
-        output_tokens_details=OutputDetails(thinking_tokens=usage.reasoning) if usage.reasoning else None,
+        output_tokens_details={"thinking_tokens": usage.reasoning} if usage.reasoning else None,
     )
 
 
 class _Answer(msgspec.Struct):
+    type: str | None = None
+    content: list[msgspec.Raw] | None = None
     usage: WireUsage | None = None
+    error: Json = None
 
 
 class _Event(msgspec.Struct):
     type: str
     message: _Answer | None = None
     usage: WireUsage | None = None
+    error: Json = None
 
 
 _answer = msgspec.json.Decoder(_Answer)
@@ -67,36 +72,48 @@ _event = msgspec.json.Decoder(_Event)
 
 
 def read_usage(body: bytes) -> Usage | None:
-    """Usage of a whole answer; None where it tells none or is not of the dialect."""
+    """Usage of a whole answer; None where it tells none or is not of the dialect.
+
+    Raises:
+        UpstreamRefused: it is an error, told with a status that says otherwise.
+        UpstreamMalformed: it is no message.
+    """
     try:
-        told = _answer.decode(body).usage
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+        answer = _answer.decode(body)
+    except UNREADABLE:
         return None
-    return None if told is None else told.to_domain()
+    if answer.type == "error":
+        raise refusal({"error": answer.error})
+    if answer.type != "message" or answer.content is None:
+        raise UpstreamMalformed("The upstream's answer is no message.")
+    return None if answer.usage is None else answer.usage.to_domain()
 
 
-class Watch:
-    """Every byte passes as it came: usage is part of every stream of this dialect."""
+class EventReader:
+    """Fulfils `Reader`: usage is part of every stream of this dialect, and all of it is for the client."""
 
-    __slots__ = ("_complete", "_frames", "_lost", "_told")
+    __slots__ = ("_complete", "_told")
 
     def __init__(self) -> None:
-        self._frames = Frames()
         self._told: WireUsage | None = None
         self._complete = False
-        self._lost = False
 
-    def feed(self, data: bytes) -> bytes:
-        if not self._lost:
-            try:
-                self._look(self._frames.feed(data))
-            except IsthmusError:  # too large an event: it passes all the same, and we read no further
-                self._lost = True
-        return data
+    def tells(self, events: bytes) -> bool:
+        return b'"usage"' in events or b'"message_stop"' in events or b'"error"' in events
 
-    def close(self) -> bytes:
-        self._look(self._frames.close())
-        return b""
+    def read(self, frame: Frame) -> bool:
+        try:
+            event = _event.decode(frame.data)
+        except UNREADABLE:
+            return True
+        if event.type == "error":
+            raise refusal({"error": event.error})
+        if event.type == "message_stop":
+            self._complete = True
+        told = event.usage if event.message is None else event.message.usage
+        if told is not None and event.type in ("message_start", "message_delta"):
+            self._told = told if self._told is None else told.after(self._told)
+        return True
 
     @property
     def usage(self) -> Usage | None:
@@ -105,17 +122,3 @@ class Watch:
     @property
     def complete(self) -> bool:
         return self._complete
-
-    def _look(self, frames: list[Frame]) -> None:
-        for frame in frames:
-            if b'"usage"' not in frame.data and b'"message_stop"' not in frame.data:
-                continue
-            try:
-                event = _event.decode(frame.data)
-            except (msgspec.MsgspecError, UnicodeDecodeError):
-                continue
-            told = event.usage if event.message is None else event.message.usage
-            if event.type == "message_stop":
-                self._complete = True
-            elif told is not None and event.type in ("message_start", "message_delta"):
-                self._told = told if self._told is None else told.after(self._told)

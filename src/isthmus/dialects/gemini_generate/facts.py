@@ -6,6 +6,7 @@ import msgspec
 
 from isthmus.dialects.complaint import invalid
 from isthmus.dialects.estimates import BYTES_PER_TOKEN
+from isthmus.dialects.once import check_text
 from isthmus.domain.errors import InvalidRequest
 from isthmus.domain.offer import Need
 from isthmus.domain.request import RequestFacts
@@ -74,6 +75,7 @@ def read_facts(body: bytes) -> RequestFacts:
         images = _images(body) if b'"inlineData"' in body or b'"fileData"' in body else []
     except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
         raise invalid(exc) from exc
+    check_text(body)
     if not fields.contents:
         raise InvalidRequest("contents must be a list with at least one content.", param="contents")
     config = fields.generation_config or _Config()

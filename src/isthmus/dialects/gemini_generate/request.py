@@ -17,6 +17,7 @@ from isthmus.dialects.fields import Fields, merged
 from isthmus.dialects.foreign import own_fields
 from isthmus.dialects.gemini_generate.conversation import decode_contents, encode_contents
 from isthmus.dialects.gemini_generate.name import NAME
+from isthmus.dialects.once import fields_once
 from isthmus.domain.errors import Unsupported
 from isthmus.domain.message import CompletionRequest, Json, ReasoningOptions, ResponseFormat, Tool, ToolChoice
 
@@ -55,6 +56,7 @@ def decode(body: bytes) -> CompletionRequest:
         content: Json = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         raise invalid(exc) from exc
+    fields_once(body)
     fields = Fields(content)
     messages = decode_contents(fields)
     choice, strict = _decode_tool_config(fields)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from isthmus.dialects.dialect import Dialect, Fault, StreamDecoder, StreamEncoder, UsageWatch
 from isthmus.dialects.gemini_generate import address, completion, facts, faults, request, stream, usage
 from isthmus.dialects.gemini_generate.name import NAME
+from isthmus.dialects.once import fields_once
+from isthmus.dialects.passing import Passing
 from isthmus.domain.errors import IsthmusError
 from isthmus.domain.message import Completion, CompletionRequest
 from isthmus.domain.request import RequestFacts
@@ -67,13 +69,14 @@ class GeminiGenerate:
     # ---- same dialect on both sides
 
     def retarget(self, body: bytes, facts_: RequestFacts, *, model: str) -> bytes:  # noqa: ARG002 - nothing has to change
+        fields_once(body)
         return body
 
     def read_usage(self, body: bytes) -> Usage | None:
         return usage.read_usage(body)
 
     def usage_watch(self, facts_: RequestFacts) -> UsageWatch:  # noqa: ARG002 - every stream tells usage
-        return usage.Watch()
+        return Passing(usage.EventReader())
 
 
 GEMINI_GENERATE: Dialect = GeminiGenerate()

@@ -8,26 +8,30 @@ from __future__ import annotations
 
 import msgspec
 
-from isthmus.dialects.sse import Frame, Frames
-from isthmus.domain.errors import IsthmusError
+from isthmus.dialects.complaint import UNREADABLE
+from isthmus.dialects.counts import count
+from isthmus.dialects.gemini_generate.faults import refusal
+from isthmus.dialects.sse import Frame
+from isthmus.domain.errors import UpstreamMalformed
+from isthmus.domain.message import Json
 from isthmus.domain.usage import Usage
 
 
 class WireUsage(msgspec.Struct, rename="camel", omit_defaults=True):
-    prompt_token_count: int | None = None
-    cached_content_token_count: int | None = None
-    candidates_token_count: int | None = None
-    thoughts_token_count: int | None = None
-    tool_use_prompt_token_count: int | None = None
-    total_token_count: int | None = None
+    prompt_token_count: Json = None
+    cached_content_token_count: Json = None
+    candidates_token_count: Json = None
+    thoughts_token_count: Json = None
+    tool_use_prompt_token_count: Json = None
+    total_token_count: Json = None
 
     def to_domain(self) -> Usage:
-        prompt = max(self.prompt_token_count or 0, 0)
-        thoughts = max(self.thoughts_token_count or 0, 0)
+        prompt = count(self.prompt_token_count)
+        thoughts = count(self.thoughts_token_count)
         return Usage(
-            input=prompt + max(self.tool_use_prompt_token_count or 0, 0),
-            cached=min(max(self.cached_content_token_count or 0, 0), prompt),
-            output=max(self.candidates_token_count or 0, 0) + thoughts,
+            input=prompt + count(self.tool_use_prompt_token_count),
+            cached=min(count(self.cached_content_token_count), prompt),
+            output=count(self.candidates_token_count) + thoughts,
             reasoning=thoughts,
         )
 
@@ -50,46 +54,55 @@ class _Answer(msgspec.Struct, rename="camel"):
     usage_metadata: WireUsage | None = None
     candidates: list[_Candidate] | None = None
     prompt_feedback: dict[str, msgspec.Raw] | None = None
+    error: Json = None
 
 
 _answer = msgspec.json.Decoder(_Answer)
 
 
-def _read(body: bytes) -> _Answer | None:
-    try:
-        return _answer.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
-
-
 def read_usage(body: bytes) -> Usage | None:
-    """Usage of a whole answer; None where it tells none or is not of the dialect."""
-    answer = _read(body)
-    return None if answer is None or answer.usage_metadata is None else answer.usage_metadata.to_domain()
+    """Usage of a whole answer; None where it tells none or is not of the dialect.
+
+    Raises:
+        UpstreamRefused: it is an error, told with a status that says otherwise.
+        UpstreamMalformed: it has no candidate, and no reason why.
+    """
+    try:
+        answer = _answer.decode(body)
+    except UNREADABLE:
+        return None
+    if not answer.candidates:
+        if answer.error:
+            raise refusal({"error": answer.error})
+        if not answer.prompt_feedback:
+            raise UpstreamMalformed("The upstream's answer has no candidate.")
+    return None if answer.usage_metadata is None else answer.usage_metadata.to_domain()
 
 
-class Watch:
-    """Every byte passes as it came: usage is part of every stream of this dialect."""
+class EventReader:
+    """Fulfils `Reader`: every event is a whole answer in itself, with usage, and all of it is for the client."""
 
-    __slots__ = ("_complete", "_frames", "_lost", "_usage")
+    __slots__ = ("_complete", "_usage")
 
     def __init__(self) -> None:
-        self._frames = Frames()
         self._usage: Usage | None = None
         self._complete = False
-        self._lost = False
 
-    def feed(self, data: bytes) -> bytes:
-        if not self._lost:
-            try:
-                self._look(self._frames.feed(data))
-            except IsthmusError:  # too large an event: it passes all the same, and we read no further
-                self._lost = True
-        return data
+    def tells(self, events: bytes) -> bool:
+        return bool(events)
 
-    def close(self) -> bytes:
-        self._look(self._frames.close())
-        return b""
+    def read(self, frame: Frame) -> bool:
+        try:
+            answer = _answer.decode(frame.data)
+        except UNREADABLE:
+            return True
+        if answer.error:
+            raise refusal({"error": answer.error})
+        if answer.usage_metadata is not None:
+            self._usage = answer.usage_metadata.to_domain()
+        if answer.prompt_feedback is not None or any(one.finish_reason for one in answer.candidates or ()):
+            self._complete = True
+        return True
 
     @property
     def usage(self) -> Usage | None:
@@ -99,13 +112,3 @@ class Watch:
     def complete(self) -> bool:
         """The dialect has no end marker: an answer is whole when a candidate has its reason to finish."""
         return self._complete
-
-    def _look(self, frames: list[Frame]) -> None:
-        for frame in frames:
-            answer = _read(frame.data)
-            if answer is None:
-                continue
-            if answer.usage_metadata is not None:
-                self._usage = answer.usage_metadata.to_domain()
-            if answer.prompt_feedback is not None or any(one.finish_reason for one in answer.candidates or ()):
-                self._complete = True

@@ -19,10 +19,10 @@ from isthmus.dialects.openai_chat.answers import (
     unknown_finish,
 )
 from isthmus.dialects.openai_chat.conversation import decode_assistant, encode_assistant
+from isthmus.dialects.openai_chat.faults import refusal
 from isthmus.dialects.openai_chat.name import NAME
 from isthmus.dialects.openai_chat.usage import WireUsage, from_domain
-from isthmus.dialects.upstream_faults import read_error, shortened
-from isthmus.domain.errors import ProviderError, RequestError, UpstreamMalformed, UpstreamRefused
+from isthmus.domain.errors import RequestError, UpstreamMalformed
 from isthmus.domain.message import Choice, Completion, Json, Part, Refusal, Text, ToolResult
 from isthmus.domain.usage import Usage
 
@@ -46,19 +46,6 @@ def decode(body: bytes) -> Completion:
         raise UpstreamMalformed("The upstream's answer is not valid JSON.") from exc
     except RequestError as exc:  # the fields are taken apart by the code that reads requests
         raise UpstreamMalformed(f"The upstream's answer is no chat completion: {exc.message}") from exc
-
-
-def refusal(content: Json) -> ProviderError:
-    """The error that an answer or an event with status 200 tells."""
-    message, code, wait = read_error(content)
-    error = content.get("error") if isinstance(content, dict) else None
-    status = error.get("code", error.get("status")) if isinstance(error, dict) else None
-    return UpstreamRefused(
-        shortened(message) or "The upstream told of an error and gave no message.",
-        status=status if isinstance(status, int) and 400 <= status <= 599 else 502,
-        upstream_code=code,
-        retry_after=wait,
-    )
 
 
 def _decode(fields: Fields) -> Completion:

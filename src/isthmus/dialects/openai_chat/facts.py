@@ -9,6 +9,7 @@ import msgspec
 
 from isthmus.dialects.complaint import UNREADABLE, invalid
 from isthmus.dialects.estimates import BYTES_PER_TOKEN, CONVERSATION_LIMIT
+from isthmus.dialects.once import check_text, fields_once
 from isthmus.domain.errors import InvalidRequest
 from isthmus.domain.label import Label, label
 from isthmus.domain.offer import Need
@@ -16,6 +17,9 @@ from isthmus.domain.request import RequestFacts
 
 TOKENS_PER_IMAGE = 765
 """Of a square image of 1024 pixels at high detail: https://platform.openai.com/docs/guides/images-vision"""
+
+
+_NULL = msgspec.Raw(b"null")
 
 
 class _StreamOptions(msgspec.Struct):
@@ -50,7 +54,7 @@ class _Body(msgspec.Struct):
     reasoning_effort: str | None = None
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
-    metadata: dict[str, msgspec.Raw] | None = None
+    metadata: msgspec.Raw = _NULL
 
 
 class _Part(msgspec.Struct):
@@ -61,7 +65,6 @@ _OWN = frozenset({"isthmus-labels", "isthmus-workload", "isthmus-conversation"})
 _own = msgspec.json.Decoder(_Metadata)
 _body = msgspec.json.Decoder(_Body)
 _parts = msgspec.json.Decoder(list[_Part])
-_raw_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.encode
 _LIST = ord("[")
 _FORMAT_NEEDS: dict[str, Need] = {"json_object": "json_object", "json_schema": "json_schema"}
@@ -84,6 +87,7 @@ def read_facts(body: bytes) -> RequestFacts:
     if not fields.messages:
         raise InvalidRequest("messages must be a list with at least one message.", param="messages")
     text_bytes, image_tokens = len(body), 0
+    check_text(body)
     needs: set[Need] = set()
     if images := _count_images(fields.messages):
         needs.add("vision")
@@ -102,9 +106,10 @@ def read_facts(body: bytes) -> RequestFacts:
     if fields.reasoning_effort is not None and fields.reasoning_effort != "none":
         needs.add("reasoning")
     labels, workload, conversation = _NO_LABELS, None, None
-    if fields.metadata:
-        metadata = _own_metadata(fields.metadata)
-        workload, conversation = metadata.workload, metadata.conversation
+    if fields.metadata != _NULL:
+        fields_once(body)
+        metadata = _own_metadata(fields_once(fields.metadata, within="metadata"))
+        workload, conversation = metadata.workload or None, metadata.conversation or None
         if metadata.labels is not None:
             labels = _labels(metadata.labels)
         if conversation is not None and len(conversation) > CONVERSATION_LIMIT:
@@ -132,21 +137,22 @@ def retarget(body: bytes, facts: RequestFacts, *, model: str) -> bytes:
 
     The very same bytes where nothing has to change. Nothing is searched for as text: tool schemas may well contain
     `"model"`.
+
+    Raises:
+        InvalidRequest: it says a field twice.
     """
     asks_usage = facts.stream and not facts.stream_usage
-    has_own_keys = facts.labels or facts.workload is not None or facts.conversation is not None
+    fields = fields_once(body)
+    metadata = _fields_of(fields.get("metadata"))
+    has_own_keys = any(name.startswith("isthmus-") for name in metadata)
     if facts.model == model and not asks_usage and not has_own_keys:
         return body
-    try:
-        fields = _raw_fields.decode(body)
-    except UNREADABLE as exc:
-        raise invalid(exc) from exc
     fields["model"] = msgspec.Raw(_encode(model))
     if asks_usage:
         options = _fields_of(fields.get("stream_options"))
         options["include_usage"] = msgspec.Raw(b"true")
         fields["stream_options"] = msgspec.Raw(_encode(options))
-    if metadata := _fields_of(fields.get("metadata")):
+    if has_own_keys:
         kept = {name: value for name, value in metadata.items() if not name.startswith("isthmus-")}
         if kept:
             fields["metadata"] = msgspec.Raw(_encode(kept))

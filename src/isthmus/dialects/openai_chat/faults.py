@@ -9,7 +9,8 @@ from __future__ import annotations
 import msgspec
 
 from isthmus.dialects import sse
-from isthmus.domain.errors import IsthmusError, RequestError, UpstreamRefused
+from isthmus.dialects.upstream_faults import read_error, shortened
+from isthmus.domain.errors import IsthmusError, UpstreamRefused
 from isthmus.domain.message import Json
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
@@ -24,6 +25,19 @@ def stream_error(error: IsthmusError, request_id: str) -> bytes:
     return sse.frame(encode_error(error, request_id))
 
 
+def refusal(content: Json) -> UpstreamRefused:
+    """The error that an answer or an event with status 200 tells."""
+    message, code, wait = read_error(content)
+    error = content.get("error") if isinstance(content, dict) else None
+    status = error.get("code", error.get("status")) if isinstance(error, dict) else None
+    return UpstreamRefused(
+        shortened(message) or "The upstream told of an error and gave no message.",
+        status=status if isinstance(status, int) and 400 <= status <= 599 else 502,
+        upstream_code=code,
+        retry_after=wait,
+    )
+
+
 def _body(error: IsthmusError, request_id: str) -> dict[str, Json]:
     code = error.code
     if isinstance(error, UpstreamRefused) and error.upstream_code and error.status < 500:
@@ -33,7 +47,7 @@ def _body(error: IsthmusError, request_id: str) -> dict[str, Json]:
     return {
         "message": error.sentence,
         "type": _type(error.status),
-        "param": error.param if isinstance(error, RequestError) else None,
+        "param": error.param,
         "code": code,
         "request_id": request_id,
     }

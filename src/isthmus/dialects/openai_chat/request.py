@@ -10,6 +10,7 @@ import msgspec
 from isthmus.dialects.complaint import UNREADABLE, invalid
 from isthmus.dialects.fields import Fields, merged
 from isthmus.dialects.foreign import own_fields
+from isthmus.dialects.once import fields_once
 from isthmus.dialects.openai_chat.conversation import decode_messages, encode_messages
 from isthmus.dialects.openai_chat.name import NAME
 from isthmus.dialects.openai_chat.parts import cache_fields, decode_cache
@@ -47,6 +48,7 @@ def decode(body: bytes) -> CompletionRequest:
         content: Json = msgspec.json.decode(body)
     except UNREADABLE as exc:
         raise invalid(exc) from exc
+    fields_once(body)
     fields = Fields(content)
     _refuse_what_only_passes_through(fields)
     model = fields.required_text("model")

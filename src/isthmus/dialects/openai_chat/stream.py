@@ -18,7 +18,6 @@ from isthmus.dialects.openai_chat.answers import (
     encode_logprobs,
     unknown_finish,
 )
-from isthmus.dialects.openai_chat.completion import refusal
 from isthmus.dialects.openai_chat.name import NAME
 from isthmus.dialects.openai_chat.usage import WireUsage, from_domain
 from isthmus.domain.errors import IsthmusError, ProviderError, StreamInterrupted, UpstreamMalformed
@@ -184,8 +183,8 @@ class Decoder:
             chunk = _chunk.decode(data)
         except UNREADABLE as exc:
             raise UpstreamMalformed("The upstream sent a stream event that is no chunk of a chat completion.") from exc
-        if chunk.error is not None:
-            raise refusal({"error": chunk.error})
+        if chunk.error:
+            raise faults.refusal({"error": chunk.error})
         choices = chunk.choices
         if not self._started:
             if not chunk.id and not choices:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from isthmus.dialects.dialect import Dialect, Fault, StreamDecoder, StreamEncoder, UsageWatch
 from isthmus.dialects.openai_chat import completion, facts, faults, request, stream, usage, watch
 from isthmus.dialects.openai_chat.name import NAME
+from isthmus.dialects.passing import Passing
 from isthmus.dialects.upstream_faults import decode_fault
 from isthmus.domain.errors import IsthmusError
 from isthmus.domain.message import Completion, CompletionRequest
@@ -70,8 +71,7 @@ class OpenAIChat:
         return usage.read_usage(body)
 
     def usage_watch(self, facts_: RequestFacts) -> UsageWatch:
-        single = "choices" not in facts_.needs
-        return watch.PassingUsage(single=single) if facts_.stream_usage else watch.StrippedUsage(single=single)
+        return Passing(watch.EventReader(single="choices" not in facts_.needs, strips=not facts_.stream_usage))
 
 
 OPENAI_CHAT: Dialect = OpenAIChat()

@@ -5,44 +5,40 @@ from __future__ import annotations
 import msgspec
 
 from isthmus.dialects.complaint import UNREADABLE
+from isthmus.dialects.counts import count, count_in
+from isthmus.dialects.openai_chat.faults import refusal
+from isthmus.domain.errors import UpstreamMalformed
+from isthmus.domain.message import Json
 from isthmus.domain.usage import Usage
 
 
-class PromptDetails(msgspec.Struct):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-
-
-class CompletionDetails(msgspec.Struct):
-    reasoning_tokens: int | None = None
-
-
 class WireUsage(msgspec.Struct, omit_defaults=True):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
-    prompt_tokens_details: PromptDetails | None = None
-    completion_tokens_details: CompletionDetails | None = None
-    prompt_cache_hit_tokens: int | None = None
+    """Untyped, so that one count that cannot be read costs no other."""
+
+    prompt_tokens: Json = None
+    completion_tokens: Json = None
+    total_tokens: Json = None
+    prompt_tokens_details: Json = None
+    completion_tokens_details: Json = None
+    prompt_cache_hit_tokens: Json = None
     """DeepSeek's name for cached tokens: https://api-docs.deepseek.com/guides/kv_cache"""
-    cached_tokens: int | None = None
+    cached_tokens: Json = None
     """Moonshot's name for cached tokens."""
 
     def to_domain(self) -> Usage:
         """What was billed. Counts that contradict each other are read so that the parts fit their whole."""
-        prompt = max(self.prompt_tokens or 0, 0)
-        output = max(self.completion_tokens or 0, 0)
-        cached = self.prompt_cache_hit_tokens or self.cached_tokens or 0
-        written = reasoning = 0
-        if (details := self.prompt_tokens_details) is not None:
-            cached = details.cached_tokens or cached
-            written = max(details.cache_write_tokens or 0, 0)
-        if self.completion_tokens_details is not None:
-            reasoning = max(self.completion_tokens_details.reasoning_tokens or 0, 0)
-            # xAI counts reasoning beside the completion, not in it; its total tells (docs.x.ai, reasoning).
-            if reasoning > output or (reasoning and self.total_tokens == prompt + output + reasoning):
-                output += reasoning
-        cached = min(max(cached, 0), prompt)
+        prompt, output = count(self.prompt_tokens), count(self.completion_tokens)
+        cached = (
+            count_in(self.prompt_tokens_details, "cached_tokens")
+            or count(self.prompt_cache_hit_tokens)
+            or count(self.cached_tokens)
+        )
+        written = count_in(self.prompt_tokens_details, "cache_write_tokens")
+        reasoning = count_in(self.completion_tokens_details, "reasoning_tokens")
+        # xAI counts reasoning beside the completion, not in it; its total tells (docs.x.ai, reasoning).
+        if reasoning > output or (reasoning and self.total_tokens == prompt + output + reasoning):
+            output += reasoning
+        cached = min(cached, prompt)
         return Usage(
             input=prompt,
             cached=cached,
@@ -52,20 +48,35 @@ class WireUsage(msgspec.Struct, omit_defaults=True):
         )
 
 
+class _Choice(msgspec.Struct):
+    message: msgspec.Raw
+
+
 class _Answer(msgspec.Struct):
+    choices: list[_Choice] | None = None
     usage: WireUsage | None = None
+    error: Json = None
 
 
 _answer = msgspec.json.Decoder(_Answer)
 
 
 def read_usage(body: bytes) -> Usage | None:
-    """Usage of a whole answer; None where it tells none or is not of the dialect."""
+    """Usage of a whole answer; None where it tells none or is not of the dialect.
+
+    Raises:
+        UpstreamRefused: it is an error, told with a status that says otherwise.
+        UpstreamMalformed: it has no choice.
+    """
     try:
-        told = _answer.decode(body).usage
+        answer = _answer.decode(body)
     except UNREADABLE:
         return None
-    return None if told is None else told.to_domain()
+    if not answer.choices:
+        if answer.error:
+            raise refusal({"error": answer.error})
+        raise UpstreamMalformed("The upstream's answer has no choice.")
+    return None if answer.usage is None else answer.usage.to_domain()
 
 
 def from_domain(usage: Usage) -> WireUsage:
@@ -73,6 +84,6 @@ def from_domain(usage: Usage) -> WireUsage:
         prompt_tokens=usage.input,
         completion_tokens=usage.output,
         total_tokens=usage.input + usage.output,
-        prompt_tokens_details=PromptDetails(cached_tokens=usage.cached, cache_write_tokens=usage.cache_written),
-        completion_tokens_details=CompletionDetails(reasoning_tokens=usage.reasoning),
+        prompt_tokens_details={"cached_tokens": usage.cached, "cache_write_tokens": usage.cache_written},
+        completion_tokens_details={"reasoning_tokens": usage.reasoning},
     )
