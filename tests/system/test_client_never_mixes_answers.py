@@ -11,16 +11,19 @@ import asyncio
 import os
 import random
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import pytest
 import uvloop
+from tests.fakes.gate import OPEN, cleared
 from tests.fakes.hostile_upstream import Visit, answer, hostile_upstream
 
+from isthmus.domain.crossing import WireRequest
 from isthmus.domain.errors import ProviderError
 from isthmus.domain.offer import Deadlines, Offer
-from isthmus.domain.ports import WireRequest, WireResponse
+from isthmus.domain.ports import WireResponse
+from isthmus.providers.http11.exchange import Exchange
 from isthmus.providers.http11.pool import MOST_CONNECTIONS
 from isthmus.providers.sender import HttpSender
 
@@ -53,7 +56,7 @@ UPSTREAM = {
 }
 """What the upstream does with a request, and how often."""
 
-CLIENT = {"patient": 60, "slow": 8, "cancelled": 20, "leaves in the body": 12}
+CLIENT = {"patient": 30, "forwards": 30, "slow": 8, "cancelled": 20, "leaves in the body": 12}
 """What the one who asks does, and how often."""
 
 FAILS = {"reset untouched", "close untouched", "reset in head", "reset in body", "close in body", "not HTTP", "never"}
@@ -138,14 +141,31 @@ def check_own(number: int, response: WireResponse, so_far: int, piece: bytes) ->
         raise Mixed(f"{number} was given bytes that are not its own: {piece[:80]!r}")
 
 
+async def forwarded(number: int, response: Exchange, dice: random.Random) -> int:
+    """Have the body handed on as it arrives; tells its size."""
+    got = 0
+
+    def take(piece: bytes) -> Awaitable[None] | None:
+        nonlocal got
+        check_own(number, response, got, piece)
+        got += len(piece)
+        return asyncio.sleep(dice.random() * 0.003) if dice.random() < 0.2 else None
+
+    await response.forward(take)
+    return got
+
+
 async def ask(sender: HttpSender, offer: Offer, number: int, does: str, client: str, dice: random.Random) -> str:
     """One request; tells how it ended."""
     size = dice.choice([0, 8, 100, 600, 5000, 5000, 40_000])
     request = WireRequest("/x", b"%d %d %d %s" % (number, size, dice.getrandbits(30), does.encode()))
-    response = await sender.send(offer, request)
+    response = await sender.send(cleared(offer, request))
     try:
         got = 0
         leaves_at = dice.randrange(size + 1) if client == "leaves in the body" else None
+        if client == "forwards":
+            assert isinstance(response, Exchange)
+            got = await forwarded(number, response, dice)
         while piece := await response.chunk():
             check_own(number, response, got, piece)
             got += len(piece)
@@ -190,12 +210,12 @@ async def one(sender: HttpSender, offer: Offer, number: int) -> str:
 async def stress(requests: int, most_connections: int = MOST_CONNECTIONS) -> Counter[str]:
     """Make the requests, `AT_ONCE` at a time; tells how many met which fate."""
     fates: Counter[str] = Counter()
-    deadlines = Deadlines(connect=10, first_byte=0.3, between_bytes=10, total=30)
+    deadlines = Deadlines(connect=10, first_byte=1.0, between_bytes=10, total=30)
     async with hostile_upstream(misbehave, keeps_visits=False) as upstream:
         offer = Offer(
             name="x", model="x", provider="x", dialect="x", base_url=upstream.url, side="own", deadlines=deadlines
         )
-        sender = HttpSender(most_connections=most_connections)
+        sender = HttpSender(OPEN, most_connections=most_connections)
         numbers = iter(range(requests))
 
         async def keep_asking() -> None:

@@ -1,21 +1,22 @@
 """HTTP in: from a request on a connection to a call on the road, and from its answer to bytes.
 
-A thin ASGI application without a framework: it is on the path of every request. What an endpoint does is read who asks,
-read the body, hand a `Call` to the road, and send what the road answers.
+No framework: this is on the path of every request. What an endpoint does is find out who asks, hand a `Call` to the
+road when the body is there, and send what the road answers.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import math
 import re
-import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
 
+import httptools
 import msgspec
 
 from isthmus.dialects.dialect import Dialect
@@ -28,15 +29,13 @@ from isthmus.domain.errors import (
     PolicyError,
     ProviderError,
     RequestError,
-    TooLarge,
     UnknownModel,
     UnknownPath,
 )
 from isthmus.domain.label import Label, Labelled
 from isthmus.domain.principal import Key
-from isthmus.gateway.asgi import EVENT_STREAM, JSON, Header, Receive, Scope, Send, reply
-from isthmus.gateway.connection import EXTENSION, Connection
-from isthmus.gateway.headers import RequestHead, answer_headers, read_head
+from isthmus.gateway.connection import Connection, Work
+from isthmus.gateway.headers import EVENT_STREAM, JSON, RequestHead, answer_lines
 from isthmus.gateway.keyring import KeyRing
 from isthmus.routing.answer import Answer, Call
 from isthmus.routing.explain import explanation
@@ -64,12 +63,8 @@ class Readiness:
     waiting_for: Sequence[str] = ()
 
 
-class ClientGone(Exception):
-    """The client left before its request was complete."""
-
-
 class Gateway:
-    """The ASGI application."""
+    """The application that the connections of clients talk to (`connection.Application`)."""
 
     def __init__(
         self,
@@ -85,182 +80,245 @@ class Gateway:
         self.readiness = readiness
         self._in_flight = 0
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        path, method = scope["path"], scope["method"]
+    def admit(self, head: RequestHead) -> Work:
+        """What to do about a request: whose it is is looked at before its body is taken in."""
+        try:
+            return self._admit(head)
+        except IsthmusError as exc:
+            return _refusal(OPENAI_CHAT, exc)
+        except Exception as exc:  # the boundary: whatever it is, the client gets an answer
+            return _refusal(OPENAI_CHAT, _own_fault(exc))
+
+    def refuse(self, error: IsthmusError) -> Work:
+        """What to do about something that is no request."""
+        return _refusal(OPENAI_CHAT, error)
+
+    def _admit(self, head: RequestHead) -> Work:
+        path, post = _path(head.target), head.method == b"POST"
         if path == "/v1/chat/completions":
-            if method == "POST":
-                await self._complete(OPENAI_CHAT, scope, receive, send)
-            else:
-                await self._method_not_allowed(send, b"POST")
-        elif path == "/v1/models" or path.startswith("/v1/models/"):
-            if method == "GET":
-                await self._models(path, scope, send)
-            else:
-                await self._method_not_allowed(send, b"GET")
-        elif path == "/isthmus/v1/explain":
-            if method == "POST":
-                await self._explain(scope, receive, send)
-            else:
-                await self._method_not_allowed(send, b"POST")
-        elif path == "/healthz":
-            await reply(send, 200, [JSON], b'{"status":"ok"}')
-        elif path == "/readyz":
+            return self._asked(OPENAI_CHAT, head) if post else _takes_only(b"POST")
+        if path == "/v1/models" or path.startswith("/v1/models/"):
+            return self._models(path, head) if head.method in _READING else _takes_only(b"GET")
+        if path == "/isthmus/v1/explain":
+            return self._asked_why(head) if post else _takes_only(b"POST")
+        if path == "/healthz":
+            return _Reply(200, JSON, b'{"status":"ok"}')
+        if path == "/readyz":
             state = self.readiness()
-            await reply(send, 200 if state.ready else 503, [JSON], msgspec.json.encode(state))
-        else:
-            error = UnknownPath(f"There is no {method} {path[:100]} here.")
-            await self._refuse(send, OPENAI_CHAT, error)
-
-    # ---------------------------------------------------------------------------------------------------- completions
-
-    async def _complete(self, dialect: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
-        """One completion, from request to last byte."""
-        arrived = time.perf_counter()
-        connection: Connection = scope["extensions"][EXTENSION]
-        self._in_flight += 1
-        try:
-            call = await self._call(dialect, scope, receive, arrived)
-            async with await self.road.serve(call) as answer:
-                await _send(answer, connection)
-        except IsthmusError as exc:
-            await self._refuse(send, dialect, exc)
-        except ClientGone:
-            pass
-        except asyncio.CancelledError:
-            if not connection.gone:
-                raise
-        except Exception as exc:  # the boundary: whatever it is, the client gets an answer in its dialect
-            await self._fail(send, dialect, exc)
-        finally:
-            self._in_flight -= 1
-
-    async def _explain(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """What would be decided for the request of `/v1/chat/completions` in the body. Sends and records nothing."""
-        try:
-            call = await self._call(OPENAI_CHAT, scope, receive, time.perf_counter())
-            body = msgspec.json.encode(explanation(self.road.decide(call)))
-        except IsthmusError as exc:
-            await self._refuse(send, OPENAI_CHAT, exc)
-        except ClientGone:
-            pass
-        else:
-            await reply(send, 200, [JSON], body)
-
-    async def _call(self, dialect: Dialect, scope: Scope, receive: Receive, arrived: float) -> Call:
-        """Who asks, and what."""
-        head = read_head(scope["headers"])
-        key = self._identify(head)
-        return Call(
-            dialect=dialect,
-            body=await self._body(head, receive),
-            principal=key.principal,
-            workload=head.workload,
-            key_workload=key.workload,
-            labels=_labels(key, head),
-            conversation=head.conversation,
-            arrived=arrived,
-        )
+            return _Reply(200 if state.ready else 503, JSON, msgspec.json.encode(state))
+        raise UnknownPath(f"There is no {head.method.decode('ascii')} {path[:100]} here.")
 
     def _identify(self, head: RequestHead) -> Key:
-        if self._in_flight > self.limits.in_flight:
-            raise Overloaded(f"More than {self.limits.in_flight} requests are being worked on.", hint="Try again soon.")
+        """Who asks.
+
+        Raises:
+            IsthmusError: nobody who may.
+        """
+        if self._in_flight >= self.limits.in_flight:
+            raise Overloaded(f"{self.limits.in_flight} requests are being worked on.", hint="Try again soon.")
         if self.keyring.is_open:
             _refuse_strangers(head)
         return self.keyring.identify(head.authorization)
 
-    async def _body(self, head: RequestHead, receive: Receive) -> bytes:
-        """The whole body.
+    # ---------------------------------------------------------------------------------------------------- completions
 
-        Raises:
-            TooLarge: it is, or says it is, larger than the limit.
-            ClientGone: the client left.
-        """
-        limit = self.limits.body_bytes
-        if head.length is not None and head.length > limit:
-            raise TooLarge(f"{head.length} bytes of body are more than the {limit} allowed.")
-        message = await receive()
-        body: bytes = message.get("body", b"")
-        if message.get("more_body") and len(body) <= limit:
-            parts = bytearray(body)
-            while message.get("more_body") and len(parts) <= limit:
-                message = await receive()
-                parts += message.get("body", b"")
-            body = bytes(parts)
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        if len(body) > limit:
-            raise TooLarge(f"The body is larger than the {limit} bytes allowed.")
-        return body
+    def _asked(self, dialect: Dialect, head: RequestHead) -> Work:
+        completion = _Completion(self, dialect, head, self._identify(head))
+        return completion if head.fault is None else completion.refused(head.fault)
+
+    async def complete(self, call: Call, connection: Connection) -> None:
+        """One completion, from request to last byte."""
+        self._in_flight += 1
+        try:
+            async with await self.road.serve(call) as answer:
+                await _send(answer, connection)
+        except IsthmusError as exc:
+            _refusal(call.dialect, exc).begin(connection, b"")
+        except asyncio.CancelledError:
+            if not connection.gone:
+                raise
+        except Exception as exc:  # the boundary: whatever it is, the client gets an answer in its dialect
+            error = _own_fault(exc)
+            if connection.begun:
+                connection.drop()
+            else:
+                _refusal(call.dialect, error).begin(connection, b"")
+        finally:
+            self._in_flight -= 1
+
+    # ----------------------------------------------------------------------------------------------------- decisions
+
+    def _asked_why(self, head: RequestHead) -> Work:
+        key = self._identify(head)
+        if head.fault is not None:
+            raise head.fault
+        return _Explanation(self, head, key)
+
+    async def explain(self, call: Call, connection: Connection) -> None:
+        """What would be decided for the request of `/v1/chat/completions` in the body. Sends and records nothing."""
+        try:
+            reply = _Reply(200, JSON, msgspec.json.encode(explanation(await self.road.decide(call))))
+        except IsthmusError as exc:
+            reply = _refusal(call.dialect, exc)
+        except Exception as exc:  # the boundary, as above
+            reply = _refusal(call.dialect, _own_fault(exc))
+        reply.begin(connection, b"")
 
     # --------------------------------------------------------------------------------------------------------- models
 
-    async def _models(self, path: str, scope: Scope, send: Send) -> None:
+    def _models(self, path: str, head: RequestHead) -> Work:
         """Workloads and offers, in the shape of OpenAI's list of models."""
-        try:
-            self._identify(read_head(scope["headers"]))
-            roster = self.road.roster
-            listed = dict.fromkeys(roster.workloads, "workload")
-            listed |= {offer.name: f"{offer.provider} ({offer.side})" for offer in roster.offers.values()}
-            name = path.removeprefix("/v1/models").lstrip("/")
-            if not name:
-                body: object = {"object": "list", "data": [_model(*item) for item in listed.items()]}
-            elif name in listed:
-                body = _model(name, listed[name])
-            else:
-                raise UnknownModel(f"{name[:100]!r} is neither a workload nor an offer here.", param="model")
-        except IsthmusError as exc:
-            await self._refuse(send, OPENAI_CHAT, exc)
-            return
-        await reply(send, 200, [JSON], msgspec.json.encode(body))
+        self._identify(head)
+        roster = self.road.roster
+        listed = dict.fromkeys(roster.workloads, "workload")
+        listed |= {offer.name: f"{offer.provider} ({offer.side})" for offer in roster.offers.values()}
+        name = path.removeprefix("/v1/models").lstrip("/")
+        if not name:
+            body: object = {"object": "list", "data": [_model(*item) for item in listed.items()]}
+        elif name in listed:
+            body = _model(name, listed[name])
+        else:
+            raise UnknownModel(f"{name[:100]!r} is neither a workload nor an offer here.", param="model")
+        return _Reply(200, JSON, msgspec.json.encode(body))
 
-    # --------------------------------------------------------------------------------------------------------- errors
 
-    async def _refuse(self, send: Send, dialect: Dialect, error: IsthmusError) -> None:
-        request_id = error.request_id or ""
-        headers: list[Header] = [JSON]
-        if request_id:
-            encoded = request_id.encode("ascii")
-            headers += [(b"isthmus-request", encoded), (b"x-request-id", encoded)]
-        if isinstance(error, ProviderError) and error.retry_after is not None:
-            headers.append((b"retry-after", b"%d" % math.ceil(error.retry_after)))
-        elif isinstance(error, Overloaded):
-            headers.append((b"retry-after", b"1"))
-        if isinstance(error, PolicyError | RequestError):
-            # The official clients repeat 409 and the like of their own accord; what is refused here would be again.
-            headers.append((b"x-should-retry", b"false"))
-        if isinstance(error, TooLarge):
-            headers.append((b"connection", b"close"))
-        await reply(send, error.status, headers, dialect.encode_error(error, request_id))
+# -------------------------------------------------------------------------------------------------------------- work
 
-    async def _fail(self, send: Send, dialect: Dialect, exc: Exception) -> None:
-        """A fault of our own: told without detail, logged without the exception's text, which may quote content."""
-        frames = "".join(traceback.format_tb(exc.__traceback__))
-        log.error("a request failed by a fault of isthmus: %s\n%s", type(exc).__name__, frames)
-        error = IsthmusError("isthmus failed by a fault of its own; its log has the details.")
-        with contextlib.suppress(RuntimeError):  # uvicorn: the answer has begun already
-            await self._refuse(send, dialect, error)
 
-    async def _method_not_allowed(self, send: Send, allowed: bytes) -> None:
-        error = MethodNotAllowed(f"This path takes {allowed.decode('ascii')} only.")
-        await reply(send, error.status, [JSON, (b"allow", allowed)], OPENAI_CHAT.encode_error(error, ""))
+class _Reply:
+    """An answer that is known before the body is."""
+
+    __slots__ = ("_body", "_lines", "_status", "most_bytes")
+
+    def __init__(self, status: int, lines: bytes, body: bytes) -> None:
+        self._status = status
+        self._lines = lines
+        self._body = body
+        self.most_bytes = None
+
+    def begin(self, connection: Connection, body: bytes) -> None:  # noqa: ARG002
+        connection.answer(self._status, self._lines, self._body)
+
+    def refused(self, error: IsthmusError) -> Work:
+        return _refusal(OPENAI_CHAT, error)
+
+
+class _Completion:
+    """A completion is asked for by somebody who may."""
+
+    __slots__ = ("_dialect", "_gateway", "_head", "_key", "most_bytes")
+
+    def __init__(self, gateway: Gateway, dialect: Dialect, head: RequestHead, key: Key) -> None:
+        self.most_bytes = gateway.limits.body_bytes
+        self._gateway = gateway
+        self._dialect = dialect
+        self._head = head
+        self._key = key
+
+    def begin(self, connection: Connection, body: bytes) -> Coroutine[Any, Any, None]:
+        return self._gateway.complete(_call(self._dialect, self._head, self._key, body), connection)
+
+    def refused(self, error: IsthmusError) -> Work:
+        """Whoever is let in leaves an entry, also where the request goes no further."""
+        self._gateway.road.refused(self._dialect, self._key.principal, self._head.arrived, error)
+        return _refusal(self._dialect, error)
+
+
+class _Explanation:
+    """A decision is asked for by somebody who may."""
+
+    __slots__ = ("_gateway", "_head", "_key", "most_bytes")
+
+    def __init__(self, gateway: Gateway, head: RequestHead, key: Key) -> None:
+        self.most_bytes = gateway.limits.body_bytes
+        self._gateway = gateway
+        self._head = head
+        self._key = key
+
+    def begin(self, connection: Connection, body: bytes) -> Coroutine[Any, Any, None]:
+        return self._gateway.explain(_call(OPENAI_CHAT, self._head, self._key, body), connection)
+
+    def refused(self, error: IsthmusError) -> Work:
+        return _refusal(OPENAI_CHAT, error)
+
+
+def _call(dialect: Dialect, head: RequestHead, key: Key, body: bytes) -> Call:
+    return Call(
+        dialect=dialect,
+        body=body,
+        principal=key.principal,
+        workload=head.workload,
+        key_workload=key.workload,
+        labels=_labels(key, head),
+        conversation=head.conversation,
+        arrived=head.arrived,
+        workloads=key.workloads,
+    )
 
 
 async def _send(answer: Answer, connection: Connection) -> None:
-    headers = answer_headers(answer)
+    lines = answer_lines(answer)
     if not answer.streamed:
-        headers.append(JSON)
-        connection.answer(200, headers, answer.body)
+        connection.answer(200, lines + JSON, answer.body)
         return
-    headers += EVENT_STREAM
-    connection.begin_stream(headers, answer.body)
-    while piece := await answer.piece():
-        await connection.write_piece(piece)
+    connection.begin_stream(lines + EVENT_STREAM, answer.body)
+    await answer.pass_on(connection.write_piece)
     connection.end_stream()
 
 
-_OWN_NAME = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?\Z")
+# -------------------------------------------------------------------------------------------------------------- errors
+
+
+def _refusal(dialect: Dialect, error: IsthmusError) -> _Reply:
+    lines = JSON
+    if error.request_id:
+        lines += b"isthmus-request: %b\r\nx-request-id: %b\r\n" % ((error.request_id.encode("ascii"),) * 2)
+    if isinstance(error, ProviderError) and error.retry_after is not None:
+        lines += b"retry-after: %d\r\n" % math.ceil(error.retry_after)
+    elif isinstance(error, Overloaded):
+        lines += b"retry-after: 1\r\n"
+    if isinstance(error, PolicyError | RequestError):
+        # The official clients repeat 409 and the like of their own accord; what is refused here would be again.
+        lines += b"x-should-retry: false\r\n"
+    return _Reply(error.status, lines, dialect.encode_error(error, error.request_id or ""))
+
+
+def _takes_only(allowed: bytes) -> _Reply:
+    error = MethodNotAllowed(f"This path takes {allowed.decode('ascii')} only.")
+    return _Reply(error.status, JSON + b"allow: %b\r\n" % allowed, OPENAI_CHAT.encode_error(error, ""))
+
+
+def _own_fault(exc: Exception) -> IsthmusError:
+    """A fault of our own: told without detail, logged without the exception's text, which may quote content."""
+    frames = "".join(traceback.format_tb(exc.__traceback__))
+    log.error("a request failed by a fault of isthmus: %s\n%s", type(exc).__name__, frames)
+    return IsthmusError("isthmus failed by a fault of its own; its log has the details.")
+
+
+# -------------------------------------------------------------------------------------------------------------- heads
+
+_READING = frozenset({b"GET", b"HEAD"})
+
+
+def _path(target: bytes) -> str:
+    """The path of a request's target, as our endpoints are spelt: without query, host or a slash at its end.
+
+    Raises:
+        InvalidRequest: the target is no address.
+    """
+    if target in _ENDPOINTS:
+        return _ENDPOINTS[target]
+    try:
+        path: str = unquote(httptools.parse_url(target).path or b"/")
+    except httptools.HttpParserInvalidURLError:
+        raise InvalidRequest("The address of the request is none.") from None
+    return path.rstrip("/") or "/"
+
+
+_ENDPOINTS = {path.encode("ascii"): path for path in ("/v1/chat/completions", "/healthz", "/readyz", "/v1/models")}
+"""The usual targets, which need no reading."""
+
+_OWN_NAME = re.compile(rb"(localhost\.?|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?\Z", re.IGNORECASE)
 
 
 def _refuse_strangers(head: RequestHead) -> None:

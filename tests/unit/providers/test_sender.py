@@ -6,11 +6,12 @@ from typing import Any
 
 import anyio
 import pytest
+from tests.fakes.gate import OPEN, cleared
 from tests.fakes.hostile_upstream import HostileUpstream, Visit, answer, hostile_upstream
 
+from isthmus.domain.crossing import WireRequest
 from isthmus.domain.errors import ConfigError, UpstreamTimeout, UpstreamUnreachable
 from isthmus.domain.offer import Deadlines, Engine, Offer, SecretRef, Weights
-from isthmus.domain.ports import WireRequest
 from isthmus.providers import sender as sender_module
 from isthmus.providers.secrets import Secrets
 from isthmus.providers.sender import HttpSender
@@ -37,7 +38,7 @@ async def upstream(anyio_backend: str) -> AsyncIterator[HostileUpstream]:
 
 @pytest.fixture
 async def sender(anyio_backend: str) -> AsyncIterator[HttpSender]:
-    sender = HttpSender(Secrets({"EXAMPLE_API_KEY": "sk-example"}))
+    sender = HttpSender(OPEN, Secrets({"EXAMPLE_API_KEY": "sk-example"}))
     yield sender
     await sender.aclose()
 
@@ -52,7 +53,7 @@ async def sent(
 ) -> Visit:
     """What the upstream was sent for an offer at its address."""
     offer = offer_at(fields.pop("url", upstream.url), **fields)
-    response = await sender.send(offer, request or WireRequest("/chat/completions", b"{}"))
+    response = await sender.send(cleared(offer, request or WireRequest("/chat/completions", b"{}")))
     assert await response.read(100) == b"hello"
     return upstream.visits[-1]
 
@@ -165,7 +166,7 @@ async def test_nothing_in_the_settings_can_add_a_line_to_a_request(
 )
 async def test_an_address_that_is_none_is_refused_and_not_repeated(sender: HttpSender, url: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        await sender.send(offer_at(url.replace("//", "//me:hush@")), WireRequest("/x", b"{}"))
+        await sender.send(cleared(offer_at(url.replace("//", "//me:hush@")), WireRequest("/x", b"{}")))
     assert "hush" not in refused.value.sentence
 
 
@@ -188,7 +189,7 @@ async def test_headers_that_differ_from_one_request_to_the_next_are_not_mixed_up
 ) -> None:
     offer = offer_at(upstream.url)
     for turn in (b"1", b"2"):
-        response = await sender.send(offer, WireRequest("/x", b"{}", [(b"x-turn", turn)]))
+        response = await sender.send(cleared(offer, WireRequest("/x", b"{}", [(b"x-turn", turn)])))
         await response.read(10)
     assert [visit.headers["x-turn"] for visit in upstream.visits] == ["1", "2"]
 
@@ -205,7 +206,7 @@ async def test_what_is_remembered_of_offers_is_bounded(
 ) -> None:
     monkeypatch.setattr(sender_module, "_MOST_WAYS", 10)
     with pytest.raises(UpstreamUnreachable):  # a pool that never had a connection
-        await sender.send(offer_at("http://127.0.0.1:1/"), WireRequest("/x", b"{}"))
+        await sender.send(cleared(offer_at("http://127.0.0.1:1/"), WireRequest("/x", b"{}")))
     for number in range(35):
         await sent(sender, upstream, name=f"offer-{number}")
     assert len(sender._ways) <= 10
@@ -237,7 +238,7 @@ async def test_an_embedded_offer_is_asked_where_its_engine_is_with_the_engines_k
     async def engine(offer: Offer) -> tuple[str, str]:
         return places[len(upstream.visits)]
 
-    sender = HttpSender(engine_address=engine)
+    sender = HttpSender(OPEN, engine_address=engine)
     for _ in places:
         await sent(sender, upstream, url="", engine=ENGINE)
     assert [(visit.target, visit.headers["authorization"]) for visit in upstream.visits] == [
@@ -252,13 +253,13 @@ async def test_waiting_for_an_engine_counts_into_the_whole() -> None:
         await asyncio.sleep(10)
         raise AssertionError
 
-    sender = HttpSender(engine_address=starting)
+    sender = HttpSender(OPEN, engine_address=starting)
     offer = offer_at("", engine=ENGINE, deadlines=Deadlines(total=0.05))
     with pytest.raises(UpstreamTimeout) as late:
-        await sender.send(offer, WireRequest("/x", b"{}"))
+        await sender.send(cleared(offer, WireRequest("/x", b"{}")))
     assert late.value.phase == "total"
 
 
 async def test_without_engines_in_the_process_an_embedded_offer_is_a_fault_of_the_settings(sender: HttpSender) -> None:
     with pytest.raises(ConfigError, match="no engine"):
-        await sender.send(offer_at("", engine=ENGINE), WireRequest("/x", b"{}"))
+        await sender.send(cleared(offer_at("", engine=ENGINE), WireRequest("/x", b"{}")))

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from isthmus.providers.http11.exchange import Exchange
     from isthmus.providers.http11.pool import Pool
 
+_WRITTEN_TOGETHER = 16 * 1024
+"""A body up to this size is joined to its head; to copy a larger one costs more than to hand over two pieces."""
+
 
 class Connection(asyncio.Protocol):
     """Belongs to one pool. Free while it has no exchange."""
@@ -31,12 +34,15 @@ class Connection(asyncio.Protocol):
 
     # ------------------------------------------------------------------------------------------------ for the exchange
 
-    def send(self, exchange: Exchange, data: bytes) -> None:
+    def send(self, exchange: Exchange, head: bytes, body: bytes) -> None:
         """Lend the connection to an exchange and send its request."""
         assert self._exchange is None
         assert self._transport is not None
         self._exchange = exchange
-        self._transport.write(data)
+        if len(body) <= _WRITTEN_TOGETHER:
+            self._transport.write(head + body)
+        else:
+            self._transport.writelines((head, body))
 
     def pause(self) -> None:
         if self.usable:

@@ -8,8 +8,8 @@ made for, and an exchange that has ended holds no connection.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import httptools
 
@@ -28,6 +28,9 @@ BUFFERED_BYTES = 64 * 1024
 AT_ONCE_SECONDS = 1.0
 """An upstream that closed an idle connection while our request was on its way says so within a round trip. One that
 closes it later has had the request in hand."""
+
+Take: TypeAlias = Callable[[bytes], Awaitable[None] | None]
+"""Takes a piece of a body; what it returns is to be waited for before it takes more."""
 
 _NEVER = float("inf")
 _PHASES = {
@@ -60,6 +63,8 @@ class Exchange:
         "_parts",
         "_paused",
         "_since",
+        "_take",
+        "_taken",
         "_waiter",
         "_watch",
         "check_at",
@@ -96,6 +101,10 @@ class Exchange:
         self._ended = False
         self._keep_alive = False
         self._error: ProviderError | None = None
+        self._take: Take | None = None
+        """Given what arrives, at once."""
+        self._taken: Awaitable[None] | Exception | None = None
+        """What the last `_take` wants to be waited for, or what it raised."""
 
     # -------------------------------------------------------------------------------------------- for the one who asks
 
@@ -118,7 +127,7 @@ class Exchange:
         limit: float = getattr(self._deadlines, phase)
         return limit
 
-    async def start(self, connection: Connection, data: bytes) -> None:
+    async def start(self, connection: Connection, head: bytes, body: bytes) -> None:
         """Send the request and wait for the head of the answer.
 
         Raises:
@@ -127,7 +136,7 @@ class Exchange:
         self._connection = connection
         self._parser = httptools.HttpResponseParser(self)
         self._waiter = waiter = self._loop.create_future()
-        connection.send(self, data)
+        connection.send(self, head, body)
         total = self._deadlines.total
         if total is not None:
             self.check_at = self._began + total
@@ -164,6 +173,22 @@ class Exchange:
                 self._connection.resume()
         return data
 
+    async def forward(self, take: Take) -> None:
+        """Give the rest of the body to `take`, each piece in the moment it arrives: no task is woken for it.
+
+        What `take` returns is waited for before it is given more, and the upstream waits, too.
+
+        Raises:
+            ProviderError: as `chunk`.
+            Exception: whatever `take` raised.
+        """
+        while data := await self.chunk():
+            waits_for = take(data)
+            if waits_for is None and self._connection is not None:  # more is to come
+                waits_for = await self._hand_on_to(take)
+            if waits_for is not None:
+                await waits_for
+
     async def read(self, limit: int) -> bytes:
         body = await self.chunk()
         if self._ended and not self._parts and len(body) <= limit:
@@ -190,20 +215,22 @@ class Exchange:
             self._head_bytes += len(data)
         parser = self._parser
         assert parser is not None
+        fault: Exception | None = None
         try:
             parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
-            if self._ended:  # the answer is whole; what came after it costs the connection, not the answer
-                self._finish(reusable=False)
-            elif isinstance(exc, httptools.HttpParserCallbackError) and isinstance(exc.__context__, ProviderError):
-                self._fail(exc.__context__)
+            fault = exc
+        if self._take is not None and self._parts:
+            self._hand_on(self._take)
+        if self._ended:  # the answer is whole; what came after it costs the connection, not the answer
+            self._finish(reusable=fault is None and self._keep_alive)
+        elif fault is not None:
+            if isinstance(fault, httptools.HttpParserCallbackError) and isinstance(fault.__context__, ProviderError):
+                self._fail(fault.__context__)
             else:
-                self._fail(self._malformed("something that is not HTTP"), exc)
-        else:
-            if self._ended:
-                self._finish(reusable=self._keep_alive)
-            elif not self.status and self._head_bytes > HEAD_BYTES:
-                self._fail(self._malformed("a head that is too large"))
+                self._fail(self._malformed("something that is not HTTP"), fault)
+        elif not self.status and self._head_bytes > HEAD_BYTES:
+            self._fail(self._malformed("a head that is too large"))
 
     def lost(self, cause: Exception | None) -> None:
         """The connection is gone."""
@@ -252,6 +279,8 @@ class Exchange:
             return
         self._parts.append(body)
         self._buffered += len(body)
+        if self._take is not None:
+            return  # `feed` hands on all that came at once as one piece
         if self._buffered > BUFFERED_BYTES and not self._paused and self._connection is not None:
             self._paused = True
             self._connection.pause()
@@ -288,6 +317,35 @@ class Exchange:
             self._fail(UpstreamTimeout(sentence, phase=phase, offer=self.offer))
 
     # ---------------------------------------------------------------------------------------------------------- inside
+
+    async def _hand_on_to(self, take: Take) -> Awaitable[None] | None:
+        """Have what arrives given to `take` until something is to be waited for, which is returned, or to the end."""
+        self._take, self._taken = take, None
+        self._waiter = self._loop.create_future()
+        self._limit(self._deadlines.between_bytes)
+        try:
+            await self._waiter
+        finally:
+            self._waiter = self._take = None
+        taken, self._taken = self._taken, None
+        if isinstance(taken, Exception):
+            raise taken
+        return taken
+
+    def _hand_on(self, take: Take) -> None:
+        parts = self._parts
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        parts.clear()
+        self._buffered = 0
+        try:
+            self._taken = take(data)
+        except Exception as exc:  # its place is the task that called `forward`, not the event loop
+            self._taken = exc
+        if self._taken is None:
+            self._since = self._loop.time()
+        else:
+            self._take = None
+            self._wake()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

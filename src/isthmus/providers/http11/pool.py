@@ -91,7 +91,7 @@ class Pool:
         """Nothing open, nothing asked for."""
         return not (self._open or self._opening or self._waiting)
 
-    async def exchange(self, exchange: Exchange, data: bytes) -> Exchange:
+    async def exchange(self, exchange: Exchange, head: bytes, body: bytes = b"") -> Exchange:
         """Send a request on a connection of the pool, and wait for the head of its answer.
 
         A connection that has served before, idle or handed on by whoever had it, may turn out to have been closed by
@@ -105,12 +105,12 @@ class Pool:
         if connection is None:
             connection = await self._connect(exchange)
         try:
-            await exchange.start(connection, data)
+            await exchange.start(connection, head, body)
         except UpstreamUnreachable:
             if not (connection.used and exchange.closed_untouched):
                 raise
             exchange = exchange.again()
-            await exchange.start(await self._connect(exchange, fresh=True), data)
+            await exchange.start(await self._connect(exchange, fresh=True), head, body)
         return exchange
 
     def give_back(self, connection: Connection) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from isthmus.domain.errors import ConfigError
 from isthmus.domain.offer import Engine, Offer, Weights
-from isthmus.providers.embedded.launch import Launch, cores, environment, launch
+from isthmus.providers.embedded.launch import Launch, cores, default_threads, environment, launch
 
 
 def offer(engine: Engine | None) -> Offer:
@@ -13,9 +13,10 @@ def offer(engine: Engine | None) -> Offer:
     )
 
 
-def test_an_engine_uses_every_core_unless_told() -> None:
+def test_an_engine_leaves_one_core_to_the_rest_unless_told() -> None:
     weights = Weights(ref="/w.gguf")
-    assert launch(offer(Engine(weights=weights)), Path("/w.gguf"), api_key="k").threads == cores()
+    assert default_threads() == max(1, cores() - 1)
+    assert launch(offer(Engine(weights=weights)), Path("/w.gguf"), api_key="k").threads == default_threads()
     assert launch(offer(Engine(weights=weights, threads=1)), Path("/w.gguf"), api_key="k").threads == 1
 
 

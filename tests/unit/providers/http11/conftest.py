@@ -2,6 +2,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from tests.fakes.gate import OPEN
 
 from isthmus.domain.offer import Deadlines, Offer
 from isthmus.providers.sender import HttpSender
@@ -16,7 +17,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]
 
 @pytest.fixture
 async def sender(anyio_backend: object) -> AsyncIterator[HttpSender]:
-    sender = HttpSender()
+    sender = HttpSender(OPEN)
     yield sender
     await sender.aclose()
 

@@ -6,12 +6,13 @@ import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.fakes.gate import OPEN, cleared
 from tests.fakes.hostile_upstream import Visit, answer, hostile_upstream
 from tests.unit.providers.http11.conftest import OfferAt
 
+from isthmus.domain.crossing import WireRequest
 from isthmus.domain.errors import UpstreamMalformed, UpstreamUnreachable
 from isthmus.domain.offer import Offer
-from isthmus.domain.ports import WireRequest
 from isthmus.providers.http11.framing import HEAD_BYTES, HEADERS
 from isthmus.providers.sender import HttpSender
 
@@ -36,7 +37,7 @@ def saying(*answers: bytes) -> Callable[[Visit], Awaitable[None]]:
 
 
 async def asked(sender: HttpSender, offer: Offer) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-    response = await sender.send(offer, ASK)
+    response = await sender.send(cleared(offer, ASK))
     return response.status, list(response.headers), await response.read(1 << 20)
 
 
@@ -129,7 +130,7 @@ async def test_what_is_not_one_plain_answer_is_refused_and_the_connection_closed
 
     async with hostile_upstream(script) as upstream:
         with pytest.raises(UpstreamMalformed) as refused:
-            await sender.send(offer_at(upstream.url), ASK)
+            await sender.send(cleared(offer_at(upstream.url), ASK))
         assert refused.value.offer == "there"
         with anyio.fail_after(2):
             await left.wait()
@@ -156,7 +157,7 @@ async def test_a_broken_chunk_ends_the_answer_with_an_error(
         await visit.client_left()
 
     async with hostile_upstream(script) as upstream:
-        response = await sender.send(offer_at(upstream.url), ASK)
+        response = await sender.send(cleared(offer_at(upstream.url), ASK))
         with pytest.raises(UpstreamMalformed, match="not HTTP"):
             await response.read(1000)
 
@@ -172,7 +173,7 @@ async def test_a_body_that_ends_before_its_end_is_never_taken_for_whole(
         visit.reset() if reset else visit.close()
 
     async with hostile_upstream(script) as upstream:
-        response = await sender.send(offer_at(upstream.url), ASK)
+        response = await sender.send(cleared(offer_at(upstream.url), ASK))
         assert await response.chunk() == b"hello"
         with pytest.raises(UpstreamUnreachable, match="in the middle of its answer"):
             await response.chunk()
@@ -187,7 +188,7 @@ async def test_a_body_until_the_connection_closes_is_not_whole_when_the_connecti
         visit.reset()
 
     async with hostile_upstream(script) as upstream:
-        response = await sender.send(offer_at(upstream.url), ASK)
+        response = await sender.send(cleared(offer_at(upstream.url), ASK))
         with pytest.raises(UpstreamUnreachable):
             await response.read(1000)
 
@@ -232,7 +233,7 @@ async def test_a_body_larger_than_the_reader_wants_is_given_up(sender: HttpSende
             left.set()
 
     async with hostile_upstream(endless) as upstream:
-        response = await sender.send(offer_at(upstream.url), ASK)
+        response = await sender.send(cleared(offer_at(upstream.url), ASK))
         with pytest.raises(UpstreamMalformed, match="more than 50000 bytes"):
             await response.read(50_000)
         with anyio.fail_after(2):
@@ -241,7 +242,7 @@ async def test_a_body_larger_than_the_reader_wants_is_given_up(sender: HttpSende
 
 async def test_a_body_of_just_the_size_the_reader_wants_is_read(sender: HttpSender, offer_at: OfferAt) -> None:
     async with hostile_upstream(saying(answer(b"x" * 300_000))) as upstream:
-        response = await sender.send(offer_at(upstream.url), ASK)
+        response = await sender.send(cleared(offer_at(upstream.url), ASK))
         assert await response.read(300_000) == b"x" * 300_000
         assert await response.chunk() == b""
 
@@ -265,11 +266,11 @@ def test_any_body_in_any_framing_cut_anywhere_arrives_as_it_was_sent(
         await visit.say(said, at=cuts)
 
     async def run() -> None:
-        sender = HttpSender()
+        sender = HttpSender(OPEN)
         async with hostile_upstream(script) as upstream:
             offer = Offer(name="o", model="m", provider="p", dialect="d", base_url=upstream.url, side="own")
             for _ in range(2):
-                response = await sender.send(offer, ASK)
+                response = await sender.send(cleared(offer, ASK))
                 assert await response.read(1000) == body
             assert upstream.connections == 1
             await sender.aclose()

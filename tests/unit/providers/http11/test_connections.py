@@ -9,13 +9,14 @@ from types import MethodType
 
 import anyio
 import pytest
+from tests.fakes.gate import cleared
 from tests.fakes.hostile_upstream import HostileUpstream, Visit, answer, hostile_upstream
 from tests.unit.providers.http11.conftest import OfferAt
 from typing_extensions import override
 
+from isthmus.domain.crossing import WireRequest
 from isthmus.domain.errors import UpstreamTimeout, UpstreamUnreachable
 from isthmus.domain.offer import Deadlines
-from isthmus.domain.ports import WireRequest
 from isthmus.providers.http11.connection import Connection
 from isthmus.providers.http11.exchange import BUFFERED_BYTES, Exchange
 from isthmus.providers.http11.pool import Origin, Pool
@@ -57,7 +58,7 @@ async def gated() -> AsyncIterator[tuple[HostileUpstream, anyio.Event]]:
 async def test_a_connection_is_used_again(sender: HttpSender, offer_at: OfferAt) -> None:
     async with hostile_upstream(plain) as upstream:
         for _ in range(5):
-            response = await sender.send(offer_at(upstream.url), ASK)
+            response = await sender.send(cleared(offer_at(upstream.url), ASK))
             assert await response.read(10) == b"hello"
         assert upstream.connections == 1
 
@@ -71,7 +72,7 @@ async def test_offers_at_one_origin_share_connections_and_those_with_another_way
             offer_at(upstream.url + "/deeper", name="b"),
             offer_at(upstream.url, name="c", proxy=f"http://127.0.0.1:{upstream.port}"),
         ):
-            await (await sender.send(offer, ASK)).read(10)
+            await (await sender.send(cleared(offer, ASK))).read(10)
         assert [visit.connection for visit in upstream.visits] == [0, 0, 1]
 
 
@@ -87,7 +88,7 @@ async def test_a_request_whose_idle_connection_was_just_closed_is_sent_once_more
 
     async with hostile_upstream(closes_the_second) as upstream:
         for _ in range(2):
-            response = await sender.send(offer_at(upstream.url), ASK)
+            response = await sender.send(cleared(offer_at(upstream.url), ASK))
             assert await response.read(10) == b"hello"
         assert [(visit.connection, visit.turn) for visit in upstream.visits] == [(0, 0), (0, 1), (1, 0)]
 
@@ -99,7 +100,7 @@ async def test_keep_alive_that_was_promised_and_not_kept_is_no_failure(sender: H
 
     async with hostile_upstream(stream_and_close) as upstream:
         for _ in range(20):
-            response = await sender.send(offer_at(upstream.url), ASK)
+            response = await sender.send(cleared(offer_at(upstream.url), ASK))
             assert await response.read(100) == b"data: 1\n\n"
 
 
@@ -109,7 +110,7 @@ async def test_a_request_on_a_fresh_connection_is_never_sent_again(sender: HttpS
 
     async with hostile_upstream(close) as upstream:
         with pytest.raises(UpstreamUnreachable, match="before it answered"):
-            await sender.send(offer_at(upstream.url), ASK)
+            await sender.send(cleared(offer_at(upstream.url), ASK))
         assert len(upstream.visits) == 1
 
 
@@ -124,9 +125,9 @@ async def test_a_request_is_not_sent_again_once_a_byte_of_an_answer_has_come(
             visit.reset()
 
     async with hostile_upstream(one_byte) as upstream:
-        await (await sender.send(offer_at(upstream.url), ASK)).read(10)
+        await (await sender.send(cleared(offer_at(upstream.url), ASK))).read(10)
         with pytest.raises(UpstreamUnreachable):
-            await sender.send(offer_at(upstream.url), ASK)
+            await sender.send(cleared(offer_at(upstream.url), ASK))
         assert len(upstream.visits) == 2
 
 
@@ -143,9 +144,9 @@ async def test_a_request_is_not_sent_again_when_the_upstream_has_had_it_in_hand(
             visit.close()
 
     async with hostile_upstream(works_then_dies) as upstream:
-        await (await sender.send(offer_at(upstream.url), ASK)).read(10)
+        await (await sender.send(cleared(offer_at(upstream.url), ASK))).read(10)
         with pytest.raises(UpstreamUnreachable):
-            await sender.send(offer_at(upstream.url), ASK)
+            await sender.send(cleared(offer_at(upstream.url), ASK))
         assert len(upstream.visits) == 2
 
 
@@ -154,12 +155,12 @@ async def test_cancelling_while_waiting_for_the_head_closes_the_connection_at_on
 ) -> None:
     async with hostile_upstream(silent) as upstream:
         async with anyio.create_task_group() as group:
-            group.start_soon(sender.send, offer_at(upstream.url), ASK)
+            group.start_soon(sender.send, cleared(offer_at(upstream.url), ASK))
             await until(lambda: bool(upstream.visits))
             group.cancel_scope.cancel()
         await until(lambda: upstream.open == 0)
         with anyio.move_on_after(0.1):
-            await sender.send(offer_at(upstream.url), ASK)
+            await sender.send(cleared(offer_at(upstream.url), ASK))
         assert upstream.connections == 2
 
 
@@ -169,14 +170,14 @@ async def test_aborting_in_the_body_closes_the_connection_at_once(sender: HttpSe
         await visit.client_left()
 
     async with hostile_upstream(half) as upstream:
-        response = await sender.send(offer_at(upstream.url), ASK)
+        response = await sender.send(cleared(offer_at(upstream.url), ASK))
         assert await response.chunk() == b"hello"
         response.abort()
         response.abort()
         await until(lambda: upstream.open == 0)
         with pytest.raises(UpstreamUnreachable, match="given up"):
             await response.chunk()
-        await sender.send(offer_at(upstream.url), ASK)
+        await sender.send(cleared(offer_at(upstream.url), ASK))
         assert upstream.connections == 2
 
 
@@ -184,9 +185,9 @@ async def test_aborting_what_was_read_to_its_end_leaves_the_connection_to_others
     sender: HttpSender, offer_at: OfferAt
 ) -> None:
     async with hostile_upstream(plain) as upstream:
-        first = await sender.send(offer_at(upstream.url), ASK)
+        first = await sender.send(cleared(offer_at(upstream.url), ASK))
         await first.read(10)
-        second = await sender.send(offer_at(upstream.url), ASK)
+        second = await sender.send(cleared(offer_at(upstream.url), ASK))
         first.abort()
         assert await second.read(10) == b"hello"
         assert upstream.connections == 1
@@ -198,7 +199,7 @@ async def test_an_abort_wakes_whoever_waits_for_the_body(sender: HttpSender, off
         await visit.client_left()
 
     async with hostile_upstream(head_only) as upstream:
-        response = await sender.send(offer_at(upstream.url), ASK)
+        response = await sender.send(cleared(offer_at(upstream.url), ASK))
         reading = asyncio.ensure_future(response.chunk())
         await anyio.sleep(0.01)
         response.abort()
@@ -215,9 +216,9 @@ async def test_an_answer_that_comes_before_the_request_is_sent_costs_the_connect
 
     async with hostile_upstream(hasty, reads_bodies=False) as upstream:
         large = WireRequest("/x", b"x" * 50_000_000)
-        response = await sender.send(offer_at(upstream.url), large)
+        response = await sender.send(cleared(offer_at(upstream.url), large))
         assert (response.status, await response.read(100)) == (413, b"too large")
-        response = await sender.send(offer_at(upstream.url), ASK)
+        response = await sender.send(cleared(offer_at(upstream.url), ASK))
         assert response.status == 413
         assert upstream.connections == 2
 
@@ -235,7 +236,7 @@ async def test_what_is_buffered_while_nobody_reads_is_bounded(sender: HttpSender
         visit.close()
 
     async with hostile_upstream(flood) as upstream:
-        response = await sender.send(offer_at(upstream.url), ASK)
+        response = await sender.send(cleared(offer_at(upstream.url), ASK))
         assert isinstance(response, Exchange)
         await anyio.sleep(0.2)
         stuck = sent
@@ -256,16 +257,16 @@ async def test_a_connection_is_free_as_soon_as_all_has_arrived_even_if_nobody_ha
         await visit.say(answer(visit.body * 100_000))
 
     async with hostile_upstream(large) as upstream:
-        first = await sender.send(offer_at(upstream.url), WireRequest("/x", b"1"))
+        first = await sender.send(cleared(offer_at(upstream.url), WireRequest("/x", b"1")))
         await anyio.sleep(0.1)
-        second = await sender.send(offer_at(upstream.url), WireRequest("/x", b"2"))
+        second = await sender.send(cleared(offer_at(upstream.url), WireRequest("/x", b"2")))
         assert await first.read(100_000) == b"1" * 100_000
         assert await second.read(100_000) == b"2" * 100_000
 
 
 async def test_small_packets_are_not_held_back(sender: HttpSender, offer_at: OfferAt) -> None:
     async with hostile_upstream(plain) as upstream:
-        await (await sender.send(offer_at(upstream.url), ASK)).read(10)
+        await (await sender.send(cleared(offer_at(upstream.url), ASK))).read(10)
         (pool,) = sender._pools.values()
         (connection,) = pool._open
         assert connection._transport is not None
@@ -277,7 +278,7 @@ async def test_a_refused_connection_names_offer_and_address(sender: HttpSender, 
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     with pytest.raises(UpstreamUnreachable, match=rf"there cannot be reached at 127.0.0.1:{port}: .*refused"):
-        await sender.send(offer_at(f"http://127.0.0.1:{port}"), ASK)
+        await sender.send(cleared(offer_at(f"http://127.0.0.1:{port}"), ASK))
 
 
 # ------------------------------------------------------------------------------------------------------- of one pool
@@ -411,7 +412,7 @@ async def test_a_body_cut_off_by_closing_is_not_taken_for_whole() -> None:
 
 async def test_an_exchange_that_has_ended_is_held_by_nobody(sender: HttpSender, offer_at: OfferAt) -> None:
     async with hostile_upstream(plain) as upstream:
-        response = await sender.send(offer_at(upstream.url), ASK)
+        response = await sender.send(cleared(offer_at(upstream.url), ASK))
         assert isinstance(response, Exchange)
         assert await response.read(10) == b"hello"
         assert response._connection is None

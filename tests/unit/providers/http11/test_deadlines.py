@@ -6,11 +6,12 @@ from typing import Any, cast
 
 import anyio
 import pytest
+from tests.fakes.gate import cleared
 from tests.fakes.hostile_upstream import Visit, answer, hostile_upstream
 from tests.unit.providers.http11.conftest import OfferAt
 
+from isthmus.domain.crossing import WireRequest
 from isthmus.domain.errors import UpstreamTimeout
-from isthmus.domain.ports import WireRequest
 from isthmus.providers.http11.watch import TICK_SECONDS, Watch
 from isthmus.providers.sender import HttpSender
 
@@ -41,7 +42,7 @@ async def silent(visit: Visit) -> None:
 async def test_an_answer_must_begin_in_time(sender: HttpSender, offer_at: OfferAt) -> None:
     async with hostile_upstream(silent) as upstream:
         with times_out("first_byte"):
-            await sender.send(offer_at(upstream.url, first_byte=LIMIT), ASK)
+            await sender.send(cleared(offer_at(upstream.url, first_byte=LIMIT), ASK))
         with anyio.fail_after(2):  # and the upstream sees us leave
             while upstream.open:
                 await anyio.sleep(0.01)
@@ -59,9 +60,9 @@ async def test_a_request_that_timed_out_on_a_used_connection_is_not_sent_again(
 
     async with hostile_upstream(once) as upstream:
         offer = offer_at(upstream.url, first_byte=LIMIT)
-        await (await sender.send(offer, ASK)).read(10)
+        await (await sender.send(cleared(offer, ASK))).read(10)
         with times_out("first_byte"):
-            await sender.send(offer, ASK)
+            await sender.send(cleared(offer, ASK))
         assert len(upstream.visits) == 2
 
 
@@ -71,7 +72,7 @@ async def test_a_head_that_trickles_in_does_not_stretch_the_deadline(sender: Htt
 
     async with hostile_upstream(trickling) as upstream:
         with times_out("first_byte"):
-            await sender.send(offer_at(upstream.url, first_byte=LIMIT), ASK)
+            await sender.send(cleared(offer_at(upstream.url, first_byte=LIMIT), ASK))
 
 
 async def test_bytes_must_follow_one_another_in_time(sender: HttpSender, offer_at: OfferAt) -> None:
@@ -83,7 +84,7 @@ async def test_bytes_must_follow_one_another_in_time(sender: HttpSender, offer_a
         await visit.client_left()
 
     async with hostile_upstream(stalling) as upstream:
-        response = await sender.send(offer_at(upstream.url, between_bytes=LIMIT), ASK)
+        response = await sender.send(cleared(offer_at(upstream.url, between_bytes=LIMIT), ASK))
         for _ in range(4):
             assert await response.chunk() == b"x"
         with times_out("between_bytes"):
@@ -98,7 +99,7 @@ async def test_an_offer_that_nobody_reads_from_is_not_late(sender: HttpSender, o
         visit.close()
 
     async with hostile_upstream(stalling) as upstream:
-        response = await sender.send(offer_at(upstream.url, between_bytes=LIMIT), ASK)
+        response = await sender.send(cleared(offer_at(upstream.url, between_bytes=LIMIT), ASK))
         await anyio.sleep(3.5 * LIMIT)
         assert await response.read(10) == b"xy"
 
@@ -109,7 +110,7 @@ async def test_a_wait_for_the_head_does_not_count_between_bytes(sender: HttpSend
         await visit.say(answer(b"hello"))
 
     async with hostile_upstream(late) as upstream:
-        response = await sender.send(offer_at(upstream.url, between_bytes=LIMIT, first_byte=5.0), ASK)
+        response = await sender.send(cleared(offer_at(upstream.url, between_bytes=LIMIT, first_byte=5.0), ASK))
         assert await response.read(10) == b"hello"
 
 
@@ -123,13 +124,13 @@ async def endless(visit: Visit) -> None:
 async def test_the_whole_answer_must_be_there_in_time(sender: HttpSender, offer_at: OfferAt) -> None:
     async with hostile_upstream(endless) as upstream:
         with times_out("total"):
-            response = await sender.send(offer_at(upstream.url, total=LIMIT), ASK)
+            response = await sender.send(cleared(offer_at(upstream.url, total=LIMIT), ASK))
             await response.read(1 << 20)
 
 
 async def test_the_deadline_for_the_whole_also_holds_while_nobody_reads(sender: HttpSender, offer_at: OfferAt) -> None:
     async with hostile_upstream(endless) as upstream:
-        response = await sender.send(offer_at(upstream.url, total=LIMIT), ASK)
+        response = await sender.send(cleared(offer_at(upstream.url, total=LIMIT), ASK))
         with anyio.fail_after(2):
             while upstream.open:
                 await anyio.sleep(0.01)
@@ -143,7 +144,7 @@ async def test_the_deadline_for_the_whole_counts_from_the_start_of_the_request(
 ) -> None:
     async with hostile_upstream(silent) as upstream:
         with times_out("total"):
-            await sender.send(offer_at(upstream.url, total=LIMIT), ASK)
+            await sender.send(cleared(offer_at(upstream.url, total=LIMIT), ASK))
 
 
 async def test_without_deadlines_there_is_no_hurry(sender: HttpSender, offer_at: OfferAt) -> None:
@@ -153,7 +154,7 @@ async def test_without_deadlines_there_is_no_hurry(sender: HttpSender, offer_at:
 
     async with hostile_upstream(late) as upstream:
         offer = offer_at(upstream.url, connect=None, first_byte=None, between_bytes=None, total=None)
-        assert await (await sender.send(offer, ASK)).read(10) == b"hello"
+        assert await (await sender.send(cleared(offer, ASK))).read(10) == b"hello"
 
 
 async def test_connecting_includes_the_handshake_and_has_its_own_deadline(
@@ -167,9 +168,9 @@ async def test_connecting_includes_the_handshake_and_has_its_own_deadline(
     async with await asyncio.start_server(mute, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         with times_out("connect"):
-            await sender.send(offer_at(f"https://127.0.0.1:{port}", connect=LIMIT), ASK)
+            await sender.send(cleared(offer_at(f"https://127.0.0.1:{port}", connect=LIMIT), ASK))
         with times_out("total"):
-            await sender.send(offer_at(f"https://127.0.0.1:{port}", connect=5.0, total=LIMIT), ASK)
+            await sender.send(cleared(offer_at(f"https://127.0.0.1:{port}", connect=5.0, total=LIMIT), ASK))
 
 
 async def test_the_clock_stands_still_while_nothing_is_in_flight() -> None:

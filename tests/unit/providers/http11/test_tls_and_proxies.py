@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 import trustme
+from tests.fakes.gate import cleared
 from tests.fakes.hostile_upstream import Visit, answer, hostile_upstream
 from tests.unit.providers.http11.conftest import OfferAt
 
+from isthmus.domain.crossing import WireRequest
 from isthmus.domain.errors import ConfigError, UpstreamUnreachable
-from isthmus.domain.ports import WireRequest
 from isthmus.providers.http11.proxy import Proxy
 from isthmus.providers.sender import HttpSender
 
@@ -53,7 +54,7 @@ async def test_an_authority_of_ones_own_is_trusted_when_named(
 ) -> None:
     async with hostile_upstream(plain, tls=authority.serves("127.0.0.1")) as upstream:
         for _ in range(2):
-            response = await sender.send(offer_at(upstream.url, ca_file=authority.file), ASK)
+            response = await sender.send(cleared(offer_at(upstream.url, ca_file=authority.file), ASK))
             assert await response.read(10) == b"hello"
         assert upstream.connections == 1
 
@@ -63,7 +64,7 @@ async def test_an_authority_nobody_named_is_not_trusted_and_sees_no_request(
 ) -> None:
     async with hostile_upstream(plain, tls=authority.serves("127.0.0.1")) as upstream:
         with pytest.raises(UpstreamUnreachable, match="not to be trusted") as refused:
-            await sender.send(offer_at(upstream.url), ASK)
+            await sender.send(cleared(offer_at(upstream.url), ASK))
         assert "ca_file" in (refused.value.hint or "")
         assert upstream.visits == []
 
@@ -73,7 +74,7 @@ async def test_a_certificate_for_another_host_is_not_trusted(
 ) -> None:
     async with hostile_upstream(plain, tls=authority.serves("elsewhere.test")) as upstream:
         with pytest.raises(UpstreamUnreachable, match="not to be trusted"):
-            await sender.send(offer_at(upstream.url, ca_file=authority.file), ASK)
+            await sender.send(cleared(offer_at(upstream.url, ca_file=authority.file), ASK))
         assert upstream.visits == []
 
 
@@ -86,7 +87,7 @@ async def test_old_versions_of_tls_are_refused(sender: HttpSender, offer_at: Off
         context.maximum_version = ssl.TLSVersion.TLSv1_1
     async with hostile_upstream(plain, tls=context) as upstream:
         with pytest.raises(UpstreamUnreachable):
-            await sender.send(offer_at(upstream.url, ca_file=authority.file), ASK)
+            await sender.send(cleared(offer_at(upstream.url, ca_file=authority.file), ASK))
 
 
 @pytest.mark.parametrize("content", [None, "not a certificate"])
@@ -97,7 +98,7 @@ async def test_a_file_of_authorities_that_is_none_is_a_fault_of_the_settings(
     if content is not None:
         file.write_text(content)
     with pytest.raises(ConfigError, match="ca_file"):
-        await sender.send(offer_at("https://127.0.0.1:1", ca_file=str(file)), ASK)
+        await sender.send(cleared(offer_at("https://127.0.0.1:1", ca_file=str(file)), ASK))
 
 
 async def test_https_to_a_plain_port_is_an_unreachable_offer(sender: HttpSender, offer_at: OfferAt) -> None:
@@ -108,7 +109,7 @@ async def test_https_to_a_plain_port_is_an_unreachable_offer(sender: HttpSender,
     async with await asyncio.start_server(rude, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(UpstreamUnreachable):
-            await sender.send(offer_at(f"https://127.0.0.1:{port}"), ASK)
+            await sender.send(cleared(offer_at(f"https://127.0.0.1:{port}"), ASK))
 
 
 # ------------------------------------------------------------------------------------------------------------- proxies
@@ -162,7 +163,7 @@ async def test_https_goes_through_a_tunnel_that_sees_neither_request_nor_answer(
             upstream.url, ca_file=authority.file, proxy=f"http://me:p%40ss@127.0.0.1:{proxy.port}", name="far"
         )
         for _ in range(2):
-            assert await (await sender.send(offer, ASK)).read(10) == b"hello"
+            assert await (await sender.send(cleared(offer, ASK))).read(10) == b"hello"
         await sender.aclose()
     (head,) = proxy.heads
     target = f"127.0.0.1:{upstream.port}"
@@ -193,7 +194,7 @@ async def test_a_proxy_that_makes_no_tunnel_is_an_unreachable_offer(
         proxy.says = says
         offer = offer_at(upstream.url, ca_file=authority.file, proxy=f"http://me:hush@127.0.0.1:{proxy.port}")
         with pytest.raises(UpstreamUnreachable, match=message) as refused:
-            await sender.send(offer, ASK)
+            await sender.send(cleared(offer, ASK))
         assert refused.value.offer == "there"
         assert "hush" not in str(refused.value) + repr(refused.value.__cause__)
         assert upstream.visits == []
@@ -202,14 +203,14 @@ async def test_a_proxy_that_makes_no_tunnel_is_an_unreachable_offer(
 async def test_a_proxy_that_is_not_there_is_named_without_its_password(sender: HttpSender, offer_at: OfferAt) -> None:
     offer = offer_at("https://127.0.0.1:2", proxy="http://me:hush@127.0.0.1:1")
     with pytest.raises(UpstreamUnreachable, match=r"127.0.0.1:2 through the proxy 127.0.0.1:1: .*refused") as refused:
-        await sender.send(offer, ASK)
+        await sender.send(cleared(offer, ASK))
     assert "hush" not in str(refused.value)
 
 
 async def test_plain_http_is_asked_of_the_proxy_with_the_whole_address(sender: HttpSender, offer_at: OfferAt) -> None:
     async with hostile_upstream(plain) as proxy:
         offer = offer_at("http://models.test:8000/v1", proxy=f"http://me:hush@127.0.0.1:{proxy.port}")
-        assert await (await sender.send(offer, ASK)).read(10) == b"hello"
+        assert await (await sender.send(cleared(offer, ASK))).read(10) == b"hello"
     (visit,) = proxy.visits
     assert visit.line == "POST http://models.test:8000/v1/x HTTP/1.1"
     assert visit.headers["host"] == "models.test:8000"
@@ -219,7 +220,7 @@ async def test_plain_http_is_asked_of_the_proxy_with_the_whole_address(sender: H
 async def test_a_proxy_may_be_named_by_a_host_name(sender: HttpSender, offer_at: OfferAt, authority: Authority) -> None:
     async with tunnels() as proxy, hostile_upstream(plain, tls=authority.serves("127.0.0.1")) as upstream:
         offer = offer_at(upstream.url, ca_file=authority.file, proxy=f"http://localhost:{proxy.port}")
-        assert await (await sender.send(offer, ASK)).read(10) == b"hello"
+        assert await (await sender.send(cleared(offer, ASK))).read(10) == b"hello"
         await sender.aclose()
 
 
