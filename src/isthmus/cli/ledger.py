@@ -1,25 +1,36 @@
-"""`isthmus ledger`: the latest requests, one request, and what was spent."""
+"""`isthmus ledger`: the latest requests, one request, what was spent, and whether all of it is what was written."""
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 from isthmus.cli.options import ConfigOption, JsonOption
 from isthmus.cli.show import print_json
 from isthmus.cli.span import span
+from isthmus.domain.entry import CrossingNote, Entry
 from isthmus.domain.errors import InvalidRequest
+from isthmus.domain.label import Labelled
+from isthmus.domain.offer import SecretRef
+from isthmus.ledger.capture import Content, read_content, read_key
 from isthmus.ledger.reader import DIMENSIONS, Dimension, Gap, LedgerReader, Record, Spending
+from isthmus.ledger.signing import PublicKey, key_file, read_public_key, read_signing_key
 from isthmus.ledger.store import Store
+from isthmus.ledger.verify import ExportedCheckpoint, Report, latest_checkpoint, verify
+from isthmus.providers.secrets import Secrets
 from isthmus.settings import load
 
 app = typer.Typer(help="What was asked, who served it, why, and what it cost.", no_args_is_help=True)
@@ -58,31 +69,48 @@ def tail(
         return
     console = Console()
     if latest:
-        console.print(_entries_table(latest))
+        console.print(entries_table(latest, console.width))
         _say_gaps(console, reader.gaps(since=min(record.entry.began for record in latest)))
     elif not follow:
         console.print("The ledger has no entries yet.")
     for record in new:
-        console.print(_line(record), highlight=False, markup=False)
+        console.print(entries_table([record], console.width, header=False))
 
 
 @app.command()
 def show(
     request: Annotated[str, typer.Argument(help="Id of the request, or enough of its beginning.", metavar="ID")],
+    content: Annotated[
+        bool, typer.Option("--content", help="Show what was said, where it was kept and has not expired.")
+    ] = False,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key", help="Where the key of kept content is (env:NAME, file:PATH, keyring:NAME): for --content."
+        ),
+    ] = None,
     as_json: JsonOption = False,
     store: StoreOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Show one request: who asked, what was decided and why, what was tried, what it used and cost."""
-    record = LedgerReader(store_of(store, config)).get(request)
+    opened = store_of(store, config)
+    reader = LedgerReader(opened)
+    record = reader.get(request)
     if record is None:
         raise InvalidRequest(
             f"The ledger has no request {request!r}.", hint="`isthmus ledger tail` names the latest ones."
         )
+    crossings = reader.crossings(record.entry.id)
+    kept = _content(opened, record.entry.id, key) if content else None
     if as_json:
-        print_json(record_json(record))
+        values = {**record_json(record), "crossings": crossings}
+        print_json({**values, "content": kept} if content else values)
         return
-    _print_record(Console(), record)
+    console = Console()
+    _print_record(console, record, crossings)
+    if content:
+        _print_content(console, kept)
 
 
 @app.command()
@@ -110,7 +138,7 @@ def cost(
                 "groups": [
                     {
                         **dict(zip(dimensions, spending.group, strict=True)),
-                        **{name: value for name, value in msgspec.to_builtins(spending).items() if name != "group"},
+                        **{n: value for n, value in msgspec.to_builtins(spending).items() if n != "group"},
                     }
                     for spending in spendings
                 ],
@@ -124,6 +152,61 @@ def cost(
     else:
         console.print(_spending_table(dimensions, spendings, since))
     _say_gaps(console, gaps)
+
+
+@app.command("verify")
+def verify_store(
+    public_keys: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--public-key",
+            help="Public key (PEM) that may have signed; may be given more than once. Else: this store's.",
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", help="Checkpoint kept elsewhere that must be in the store.")
+    ] = None,
+    as_json: JsonOption = False,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Check that the ledger is what was written. Names what was altered, dropped or moved, and then ends with 1."""
+    opened = store_of(store, config)
+    opened.require()
+    keys = [read_public_key(path) for path in public_keys or ()] or [_own_key(opened)]
+    kept = None if checkpoint is None else _read_checkpoint(checkpoint)
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=as_json or not console.is_terminal) as progress:
+        task = progress.add_task("checking", total=None)
+        report = verify(
+            opened,
+            keys,
+            kept=kept,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    if as_json:
+        print_json({"intact": report.intact, **msgspec.to_builtins(report)})
+    else:
+        _print_report(Console(soft_wrap=True, highlight=False, markup=False), report, told_keys=bool(public_keys))
+    if not report.intact:
+        raise typer.Exit(1)
+
+
+@app.command("public-key")
+def public_key(store: StoreOption = None, config: ConfigOption = None) -> None:
+    """Print the public key of this ledger's checkpoints (PEM). Keep it where the ledger's machine cannot write."""
+    typer.echo(_own_key(store_of(store, config)).pem, nl=False)
+
+
+@app.command("checkpoint")
+def checkpoint_command(store: StoreOption = None, config: ConfigOption = None) -> None:
+    """Print the latest checkpoint (JSON), to be kept elsewhere: with it, `verify` notices a ledger that was cut off."""
+    opened = store_of(store, config)
+    opened.require()
+    latest = latest_checkpoint(opened)
+    if latest is None:
+        raise InvalidRequest("The ledger has no checkpoint yet.", hint="The first is signed when `isthmus up` starts.")
+    print_json(latest)
 
 
 def record_json(record: Record) -> dict[str, Any]:
@@ -147,46 +230,88 @@ def _dimensions(texts: Iterable[str]) -> list[Dimension]:
     return [dimension for name in dict.fromkeys(names) for dimension in DIMENSIONS if dimension == name]
 
 
-_REQUEST_WIDTH = 31
-"""Of the ids that isthmus gives."""
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column of the table of entries."""
+
+    name: str
+    cell: Callable[[Record], str]
+    gives_way: int
+    """Columns leave a narrow table in this order, the lowest first; 0: stays."""
+    right: bool = False
+    at_most: int = 31
+    """Characters; what is longer ends in an ellipsis."""
 
 
-def _entries_table(records: Iterable[Record]) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("time", "who", "workload", "offer", "outcome"):
-        table.add_column(column, overflow="ellipsis", no_wrap=True)
-    for column in ("in", "out", "cost", "first", "total"):
-        table.add_column(column, justify="right", no_wrap=True)
+_COLUMNS = (
+    _Column("time", lambda record: _time(record.entry.began), 0),
+    _Column("who", lambda record: record.entry.principal.key or record.entry.principal.user or "", 5),
+    _Column("workload", lambda record: record.entry.workload or "", 4),
+    _Column("offer", lambda record: _offer(record.entry), 0, at_most=24),
+    _Column("outcome", lambda record: _outcome(record.entry), 0),
+    _Column("labels", lambda record: ", ".join(dict.fromkeys(one.label for one in record.entry.labels)), 8, at_most=24),
+    _Column("in", lambda record: "" if record.entry.usage is None else str(record.entry.usage.input), 2, right=True),
+    _Column("out", lambda record: "" if record.entry.usage is None else str(record.entry.usage.output), 3, right=True),
+    _Column("cost", lambda record: _money(record.entry.cost), 7, right=True),
+    _Column("first", lambda record: _seconds(record.entry.first_token), 1, right=True),
+    _Column("total", lambda record: _seconds(_known(record.entry.total)), 6, right=True),
     # Last and never cut: it is what `isthmus ledger show` wants to be given.
-    table.add_column("request", min_width=_REQUEST_WIDTH, no_wrap=True)
-    for record in records:
-        table.add_row(*_cells(record))
+    _Column("request", lambda record: record.entry.id, 0, at_most=64),
+)
+_BETWEEN = 2
+"""Blanks between columns."""
+
+
+def entries_table(records: Sequence[Record], width: int, *, header: bool = True) -> Table:
+    """Entries in a line each, in as many columns as fit: first the year goes, then columns, the least useful first."""
+    cells = {column.name: [column.cell(record) for record in records] for column in _COLUMNS}
+    columns = list(_COLUMNS)
+
+    def wide(column: _Column) -> int:
+        longest = max(len(cell) for cell in cells[column.name])
+        return min(max(longest, len(column.name) if header else 0), column.at_most)
+
+    def least(column: _Column) -> int:
+        return min(wide(column), _READABLE) if column.name in _CUT else wide(column)
+
+    def too_wide(of: Callable[[_Column], int]) -> int:
+        return max(0, sum(map(of, columns)) + _BETWEEN * (len(columns) - 1) - width)
+
+    if too_wide(wide):
+        cells["time"] = [_clock(record.entry.began) for record in records]
+    while too_wide(least) and any(column.gives_way for column in columns):
+        columns.remove(min((column for column in columns if column.gives_way), key=lambda column: column.gives_way))
+    excess = too_wide(wide)
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, _BETWEEN, 0, 0), show_header=header)
+    for column in columns:
+        share = min(excess, wide(column) - least(column))
+        excess -= share
+        table.add_column(
+            column.name,
+            justify="right" if column.right else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            width=wide(column) - share,
+        )
+    for place in range(len(records)):
+        table.add_row(*(Text(cells[column.name][place]) for column in columns))
     return table
 
 
-def _line(record: Record) -> str:
-    return "  ".join(cell for cell in _cells(record) if cell)
+_CUT = frozenset({"offer", "outcome", "labels"})
+_READABLE = 13
+"""Columns that can still be read when cut to so many characters."""
 
 
-def _cells(record: Record) -> list[str]:
-    entry = record.entry
-    usage = entry.usage
-    return [
-        _time(entry.began),
-        entry.principal.key or entry.principal.user or "",
-        entry.workload or "",
-        f"{entry.offer} ({entry.side})" if entry.offer and entry.side else entry.offer or "",
-        entry.outcome if entry.error is None else f"{entry.outcome}: {entry.error}",
-        "" if usage is None else str(usage.input),
-        "" if usage is None else str(usage.output),
-        _money(entry.cost),
-        _seconds(entry.first_token),
-        _seconds(_known(entry.total)),
-        entry.id,
-    ]
+def _offer(entry: Entry) -> str:
+    return f"{entry.offer} ({entry.side})" if entry.offer and entry.side else entry.offer or ""
 
 
-def _print_record(console: Console, record: Record) -> None:
+def _outcome(entry: Entry) -> str:
+    return entry.outcome if entry.error is None else f"{entry.outcome}: {entry.error}"
+
+
+def _print_record(console: Console, record: Record, crossings: Sequence[CrossingNote]) -> None:
     entry, who = record.entry, record.entry.principal
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_column(style="bold")
@@ -195,12 +320,12 @@ def _print_record(console: Console, record: Record) -> None:
     rows: list[tuple[str, str | None]] = [
         ("request", entry.id),
         ("began", f"{_time(entry.began)} ({entry.began.isoformat()})"),
-        ("outcome", entry.outcome if entry.error is None else f"{entry.outcome}: {entry.error}"),
+        ("outcome", f"{_outcome(entry)}{_SAID.get(entry.outcome, '')}"),
         ("asked by", _words(("tenant", who.tenant), ("team", who.team), ("user", who.user), ("key", who.key))),
         ("asked for", f"{entry.model} in {entry.dialect}{', streamed' if entry.streamed else ''}"),
         ("workload", entry.workload),
         ("conversation", entry.conversation),
-        ("labels", ", ".join(f"{found.label} (from {found.source})" for found in entry.labels) or "none"),
+        ("labels", ", ".join(map(_labelled, entry.labels)) or "none"),
         ("goal", entry.goal),
         ("offer", entry.offer and _words(("", entry.offer), ("model", entry.offer_model), ("side", entry.side))),
         (
@@ -214,6 +339,7 @@ def _print_record(console: Console, record: Record) -> None:
         ("first token", _seconds(entry.first_token) or "none"),
         ("total", _seconds(_known(entry.total)) or "not known: isthmus stopped while it was in flight"),
         ("catalog", entry.catalog_version),
+        ("policy", entry.policy_version),
         ("ledger", f"writer {record.writer}, number {record.seq}"),
     ]
     for name, value in rows:
@@ -221,18 +347,116 @@ def _print_record(console: Console, record: Record) -> None:
             facts.add_row(name, value)
     console.print(facts, highlight=False, markup=False)
     if entry.attempts:
-        tried = Table("offer", "after", "took", "status", "error", title="Tried", title_justify="left", box=None)
+        tried = Table(title="Tried", title_justify="left", box=None)
+        labelled = any(attempt.labels or attempt.lowered for attempt in entry.attempts)
+        for name in ("offer", "after", "took", "status", "error", *(("sent with", "lowered") if labelled else ())):
+            tried.add_column(name)
         for attempt in entry.attempts:
             status = "" if attempt.status is None else str(attempt.status)
-            tried.add_row(
-                attempt.offer, _seconds(attempt.started), _seconds(attempt.seconds), status, attempt.error or "served"
-            )
+            row = [
+                attempt.offer,
+                _seconds(attempt.started),
+                _seconds(attempt.seconds),
+                status,
+                attempt.error or "served",
+            ]
+            tried.add_row(*row, *((", ".join(attempt.labels), ", ".join(attempt.lowered)) if labelled else ()))
         console.print(tried, highlight=False, markup=False)
+    if crossings:
+        secured = Table(title="On record before it was sent", title_justify="left", box=None)
+        for name in ("offer", "at", "labels", "lowered", "SHA-256 of what was sent"):
+            secured.add_column(name, overflow="fold")
+        for note in crossings:
+            secured.add_row(note.offer, _time(note.at), ", ".join(note.labels), ", ".join(note.lowered), note.digest)
+        console.print(secured, highlight=False, markup=False)
     if entry.rejected:
         rejected = Table("offer", "code", "why", title="Not used", title_justify="left", box=None)
         for rejection in entry.rejected:
             rejected.add_row(rejection.offer, rejection.code, rejection.sentence)
         console.print(rejected, highlight=False, markup=False)
+
+
+_SAID = {
+    "stopped": " (isthmus was stopped while the request was under way)",
+    "crashed": " (isthmus died while the request was in flight)",
+}
+
+
+def _labelled(found: Labelled) -> str:
+    """A label with where it came from: `pii (from detector: email in messages[0].content)`."""
+    finder = f": {found.finder}" if found.finder else ""
+    where = f" in {found.where}" if found.where else ""
+    return f"{found.label} (from {found.source}{finder}{where})"
+
+
+def _content(store: Store, request: str, key: str | None) -> Content | None:
+    hint = "Say where its key is: --key env:NAME, file:PATH or keyring:NAME."
+    if key is None:
+        raise InvalidRequest("Kept content is encrypted.", hint=hint)
+    scheme, _, name = key.partition(":")
+    if scheme not in _SCHEMES or not name:
+        raise InvalidRequest("--key is no reference to a secret.", hint=hint)
+    secret = asyncio.run(Secrets().resolve(SecretRef(_SCHEMES[scheme], name)))
+    return read_content(store, read_key(secret), request, now=datetime.now(UTC))
+
+
+_SCHEMES: dict[str, Literal["env", "file", "keyring"]] = {"env": "env", "file": "file", "keyring": "keyring"}
+
+
+def _print_content(console: Console, content: Content | None) -> None:
+    if content is None:
+        console.print("No content of this request is kept: capture was off, or it has expired.")
+        return
+    labels = ", ".join(content.labels) or "none"
+    console.print(f"\nContent (labels: {labels}; kept until {_time(content.expires)})", style="bold", markup=False)
+    for name, text in (("request", content.request_text), ("answer", content.answer_text)):
+        console.print(f"--- {name}", style="dim", markup=False)
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def _own_key(store: Store) -> PublicKey:
+    path = key_file(store.path)
+    try:
+        return read_signing_key(path).public
+    except FileNotFoundError:
+        raise InvalidRequest(
+            f"There is no signing key at {path}.", hint="It is made by `isthmus up`; or name a --public-key."
+        ) from None
+
+
+def _read_checkpoint(path: Path) -> ExportedCheckpoint:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=ExportedCheckpoint)
+    except (OSError, msgspec.DecodeError) as error:
+        raise InvalidRequest(f"{path} holds no checkpoint.", hint="`isthmus ledger checkpoint` prints one.") from error
+
+
+def _print_report(console: Console, report: Report, *, told_keys: bool) -> None:
+    for fault in report.faults:
+        console.print(f"{fault.kind}: {fault.sentence}", style="red")
+    checked = (
+        f"{report.records} records of {report.writers} writers, {report.checkpoints} checkpoints"
+        f"{'' if report.last_signed is None else f', the last of {_time(report.last_signed)}'}"
+    )
+    console.print(
+        f"Intact: {checked}." if report.intact else f"Not intact: {len(report.faults)} faults in {checked}.",
+        style="green" if report.intact else "bold red",
+    )
+    if report.unsigned:
+        console.print(
+            f"{report.unsigned} records came after the last checkpoint: cutting them off would leave no trace."
+        )
+    if report.carried:
+        writers = ", ".join(map(str, report.carried))
+        console.print(
+            f"Chained only when the store was brought up to date, vouched for from then on: writers {writers}."
+        )
+    if not told_keys:
+        console.print(
+            "Checked with the key that lies beside the store: who can change that too can write a ledger anew. "
+            "Use --public-key with a copy kept elsewhere, and --checkpoint.",
+            style="dim",
+        )
 
 
 def _spending_table(dimensions: list[Dimension], spendings: list[Spending], since: str) -> Table:
@@ -277,6 +501,10 @@ def _words(*pairs: tuple[str, str | None]) -> str:
 
 def _time(instant: datetime) -> str:
     return instant.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _clock(instant: datetime) -> str:
+    return instant.astimezone().strftime("%m-%d %H:%M:%S")
 
 
 def _known(seconds: float) -> float | None:

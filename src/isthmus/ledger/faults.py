@@ -58,6 +58,21 @@ def backlog(path: Path, pending: int) -> StoreFault:
     )
 
 
+def not_reserved(path: Path, pending: int) -> StoreFault:
+    return StoreFault(
+        f"The request has no place among the {pending} entries that may wait to be written to the store {path}.",
+        "What must be on record before it is sent is not sent without one. Try again.",
+    )
+
+
+def late(path: Path, seconds: float) -> StoreFault:
+    return StoreFault(f"The store {path} has not taken a record within {seconds:g} s.", f"See to its disk. {_RESUMES}")
+
+
+def closed(path: Path) -> StoreFault:
+    return StoreFault(f"Nothing is written to the store {path} any more: isthmus stops.", "Ask again once it runs.")
+
+
 def stopped(path: Path) -> StoreFault:
     return StoreFault(
         f"Nothing is written to the store {path} any more: isthmus has a fault.", "See the log and restart."
@@ -83,5 +98,5 @@ def explain(error: BaseException, path: Path) -> StoreFault:
 
 def brief(error: BaseException) -> str:
     """An error for the log, without the values and the statement that the database and the encoder repeat in it."""
-    origin = getattr(error, "orig", None)
+    origin = error if isinstance(error, sqlite3.Error) else getattr(error, "orig", None)
     return f"{type(origin).__name__}: {origin}" if origin is not None else type(error).__name__

@@ -11,10 +11,11 @@ from typing import Any, Literal, get_args
 
 from sqlalchemy import BigInteger, ColumnElement, Row, Select, func, select, type_coerce
 
-from isthmus.domain.entry import Entry
+from isthmus.domain.entry import CrossingNote, Entry
 from isthmus.domain.errors import InvalidRequest
-from isthmus.ledger.rows import entry_of
-from isthmus.ledger.schema import DAY_US, entries, gaps, to_instant
+from isthmus.ledger.chain import place, places, seq_at
+from isthmus.ledger.documents import crossing_of, entry_of, parse_crossing, parse_entry
+from isthmus.ledger.schema import DAY_US, entries, gaps, records, to_instant, writers
 from isthmus.ledger.store import Store
 
 Dimension = Literal["workload", "offer", "side", "key", "team", "user", "tenant", "day", "model", "outcome"]
@@ -50,7 +51,7 @@ class Record:
     """When the request ended; for a crashed one, when that was found."""
     writer: int
     seq: int
-    """Counts the writer's entries and gaps from 1, without a number left out."""
+    """Counts the writer's records from 0, its start, without a number left out."""
     crashed_writer: int | None
     """The writer that died with the request in flight."""
 
@@ -100,7 +101,7 @@ class LedgerReader:
 
     def tail(self, count: int) -> list[Record]:
         """The latest `count` entries, oldest first."""
-        statement = select(entries).order_by(entries.c.settled.desc(), entries.c.writer.desc(), entries.c.seq.desc())
+        statement = _ENTRIES.order_by(records.c.at.desc(), records.c.place.desc())
         return [_record(row) for row in reversed(self._rows(statement.limit(count)))]
 
     def follow(self, *, every: float = 0.5) -> Iterator[Record]:
@@ -121,6 +122,7 @@ class LedgerReader:
                     for record in self._after(writer, seen.get(writer, 0)):
                         seen[writer] = record.seq
                         yield record
+                    seen[writer] = max(latest, seen.get(writer, 0))
 
     def get(self, request: str) -> Record | None:
         """One entry, by the id of its request or the beginning of it. None: there is none.
@@ -130,19 +132,27 @@ class LedgerReader:
         """
         # By range and not by LIKE, which cannot use the index.
         found = self._rows(
-            select(entries)
-            .where(entries.c.id >= request, entries.c.id < request + chr(0x10FFFF))
-            .order_by(entries.c.id)
+            _ENTRIES.where(records.c.request >= request, records.c.request < request + chr(0x10FFFF))
+            .order_by(records.c.request)
             .limit(2)
         )
         if not found:
             return None
-        if len(found) > 1 and found[0].id != request:
+        if len(found) > 1 and found[0].request != request:
             raise InvalidRequest(
-                f"Several requests begin with {request!r}, among them {found[0].id} and {found[1].id}.",
+                f"Several requests begin with {request!r}, among them {found[0].request} and {found[1].request}.",
                 hint="Give more of the id.",
             )
         return _record(found[0])
+
+    def crossings(self, request: str) -> list[CrossingNote]:
+        """What was secured of a request before it was sent, in the order of its sending."""
+        statement = (
+            select(records.c.document)
+            .where(records.c.kind == "crossing", records.c.request == request)
+            .order_by(records.c.place)
+        )
+        return [crossing_of(parse_crossing(row.document)) for row in self._rows(statement)]
 
     def spending(
         self, by: Sequence[Dimension] = (), *, since: datetime | None = None, until: datetime | None = None
@@ -201,12 +211,20 @@ class LedgerReader:
         return [Gap(**row._mapping) for row in self._rows(statement)]
 
     def _latest(self) -> dict[int, int]:
-        rows = self._rows(select(entries.c.writer, func.max(entries.c.seq).label("latest")).group_by(entries.c.writer))
-        return {row.writer: row.latest for row in rows}
+        """Number of the last record of each writer."""
+        latest: dict[int, int] = {}
+        with self._store.transaction(writing=False) as connection:
+            for writer in connection.execute(select(writers.c.id)).scalars():
+                last = select(func.max(records.c.place)).where(records.c.place.between(*places(writer)))
+                found = connection.execute(last).scalar()
+                if found is not None:
+                    latest[writer] = seq_at(found)
+        return latest
 
     def _after(self, writer: int, seq: int) -> Iterator[Record]:
+        _, last = places(writer)
         rows = self._rows(
-            select(entries).where(entries.c.writer == writer, entries.c.seq > seq).order_by(entries.c.seq)
+            _ENTRIES.where(records.c.place.between(place(writer, seq + 1), last)).order_by(records.c.place)
         )
         return map(_record, rows)
 
@@ -215,9 +233,17 @@ class LedgerReader:
             return connection.execute(statement).all()
 
 
+_ENTRIES = select(records.c.place, records.c.request, records.c.document).where(records.c.kind == "entry")
+
+
 def _record(row: Row[Any]) -> Record:
+    document = parse_entry(row.document)
     return Record(
-        entry=entry_of(row), settled=row.settled, writer=row.writer, seq=row.seq, crashed_writer=row.crashed_writer
+        entry=entry_of(document),
+        settled=to_instant(document.settled),
+        writer=document.writer,
+        seq=document.seq,
+        crashed_writer=document.crashed_writer,
     )
 
 

@@ -6,32 +6,18 @@ settling are one transaction that holds the write lock from its beginning.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, select, update
 
-from isthmus.domain.entry import Outcome
+from isthmus.ledger.documents import EntryDocument, crashed_document
 from isthmus.ledger.process import Process, is_gone
-from isthmus.ledger.schema import entries, in_flight, writers
-
-_CRASHED: Outcome = "crashed"
+from isthmus.ledger.schema import in_flight, to_microseconds, writers
 
 
-def settle_crashed(connection: Connection, *, writer: int, now: datetime) -> int:
-    """Turn what dead writers left in flight into entries with the outcome `crashed`.
-
-    How long such a request lasted, what it used and cost is not known: these columns stay NULL. `settled` is the time
-    at which the crash was found, `crashed_writer` the process that had the request in hand. Writers of other hosts
-    cannot be seen from here and are left alone.
-
-    Args:
-        connection: in a transaction that holds the write lock.
-        writer: under whose number the entries are written, from sequence number 1 on.
-        now: time of the finding.
-
-    Returns:
-        Entries written.
-    """
+def bury_dead_writers(connection: Connection, *, writer: int, now: datetime) -> None:
+    """Note which writers have died. Those of other hosts cannot be seen from here and are left alone."""
     dead = [
         row.id
         for row in connection.execute(select(writers).where(writers.c.ended.is_(None), writers.c.id != writer))
@@ -39,39 +25,27 @@ def settle_crashed(connection: Connection, *, writer: int, now: datetime) -> int
     ]
     if dead:
         connection.execute(update(writers).where(writers.c.id.in_(dead)).values(ended=now, crashed=True))
+
+
+def crashed_requests(connection: Connection, *, writer: int, seq: int, now: datetime) -> Iterator[EntryDocument]:
+    """What ended writers left in flight, as entries with the outcome `crashed`; their notes are taken away.
+
+    How long such a request lasted, what it used and cost is not known. `settled` is the time at which the crash was
+    found, `crashed_writer` the process that had the request in hand.
+
+    Args:
+        connection: in a transaction that holds the write lock.
+        writer: under whose number the entries are written.
+        seq: number of the first.
+        now: time of the finding.
+    """
     left = connection.execute(
         select(in_flight)
         .join(writers, writers.c.id == in_flight.c.writer)
         .where(writers.c.ended.is_not(None))
-        .order_by(in_flight.c.began, in_flight.c.id)
+        .order_by(in_flight.c.id)
     ).all()
-    if not left:
-        return 0
-    connection.execute(
-        insert(entries),
-        [
-            {
-                "writer": writer,
-                "seq": seq,
-                "id": row.id,
-                "began": row.began,
-                "settled": now,
-                "outcome": _CRASHED,
-                "tenant": row.tenant,
-                "team": row.team,
-                "user_name": row.user_name,
-                "key_name": row.key_name,
-                "workload": row.workload,
-                "conversation": row.conversation,
-                "dialect": row.dialect,
-                "model": row.model,
-                "labels": row.labels,
-                "streamed": False,
-                "crashed_writer": row.writer,
-            }
-            for seq, row in enumerate(left, start=1)
-        ],
-    )
-    for row in left:
+    found = to_microseconds(now)
+    for number, row in enumerate(left, start=seq):
+        yield crashed_document(row.document, writer=writer, seq=number, found=found, crashed_writer=row.writer)
         connection.execute(delete(in_flight).where(in_flight.c.id == row.id))
-    return len(left)

@@ -25,12 +25,13 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from typing_extensions import override
 
-REVISION = "0001"
+REVISION = "0002"
 """Revision of the newest migration: what a store must be at to be used."""
 
 DAY_US = 86_400_000_000
@@ -154,6 +155,7 @@ writers = Table(
     Column("started", Instant, nullable=False),
     Column("ended", Instant),
     Column("crashed", Boolean, nullable=False),
+    Column("sealed", Boolean, nullable=False),  # its last record is in a checkpoint; none will follow
 )
 
 in_flight = Table(
@@ -161,42 +163,68 @@ in_flight = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("writer", Integer, ForeignKey("writers.id"), nullable=False),
-    Column("began", Instant, nullable=False),
-    Column("tenant", Text, nullable=False),
-    Column("team", Text),
-    Column("user_name", Text),
-    Column("key_name", Text),
-    Column("workload", Text),
-    Column("conversation", Text),
-    Column("dialect", Text, nullable=False),
-    Column("model", Text, nullable=False),
-    Column("labels", Text),
+    Column("document", Text, nullable=False),
 )
 
-entries = Table(
-    "entries",  # append-only: triggers refuse UPDATE and DELETE
+records = Table(
+    "records",  # append-only: triggers refuse UPDATE and DELETE. The chains of all writers
     metadata,
-    Column("writer", Integer, ForeignKey("writers.id"), primary_key=True),
-    Column("seq", BigInteger, primary_key=True),
-    Column("id", Text, nullable=False),
-    Column("began", Instant, nullable=False),
-    Column("settled", Instant, nullable=False),
-    Column("outcome", Text, nullable=False),
+    Column("place", Integer, primary_key=True, autoincrement=False),  # writer and number, see `chain.place`
+    Column("kind", Text, nullable=False),
+    Column("request", Text),  # id; NULL: the record is of no one request
+    Column("at", Instant, nullable=False),  # when it was settled, sent, found or begun
+    Column("document", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Index("ix_records_entry", "request", unique=True, sqlite_where=text("kind = 'entry'")),
+    Index("ix_records_of_request", "request", sqlite_where=text("kind IN ('crossing', 'content')")),
+    Index("ix_records_settled", "at", sqlite_where=text("kind = 'entry'")),
+    Index("ix_records_gap", "at", sqlite_where=text("kind = 'gap'")),
+)
+
+checkpoints = Table(
+    "checkpoints",  # append-only
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("document", Text, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+)
+
+contents = Table(
+    "contents",  # what was said, sealed, until it expires; never part of the chain
+    metadata,
+    Column("request", Text, primary_key=True),
+    Column("expires", Instant, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index(None, "expires"),
+)
+
+views = MetaData()
+"""Records as tables, for queries; made by the migrations. Read from the documents, so that nothing stands twice."""
+
+entries = Table(
+    "entries",
+    views,
+    Column("writer", Integer),
+    Column("seq", BigInteger),
+    Column("id", Text),
+    Column("began", Instant),
+    Column("settled", Instant),
+    Column("outcome", Text),
     Column("error", Text),
-    Column("tenant", Text, nullable=False),
+    Column("tenant", Text),
     Column("team", Text),
     Column("user_name", Text),
     Column("key_name", Text),
     Column("workload", Text),
     Column("conversation", Text),
-    Column("dialect", Text, nullable=False),
-    Column("model", Text, nullable=False),
+    Column("dialect", Text),
+    Column("model", Text),
     Column("labels", Text),
     Column("goal", Text),
     Column("offer", Text),
     Column("offer_model", Text),
     Column("side", Text),
-    Column("streamed", Boolean, nullable=False),
+    Column("streamed", Boolean),
     Column("input_tokens", BigInteger),
     Column("cached_tokens", BigInteger),
     Column("cache_written_tokens", BigInteger),
@@ -209,19 +237,31 @@ entries = Table(
     Column("attempts", Text),
     Column("rejected", Text),
     Column("catalog_version", Text),
-    Column("crashed_writer", Integer, ForeignKey("writers.id")),
-    UniqueConstraint("id"),
-    Index(None, "settled"),
+    Column("policy_version", Text),
+    Column("crashed_writer", Integer),
 )
 
 gaps = Table(
-    "gaps",  # append-only: entries that could not be kept, told instead of hidden
-    metadata,
-    Column("writer", Integer, ForeignKey("writers.id"), primary_key=True),
-    Column("seq", BigInteger, primary_key=True),  # drawn from the same sequence as the writer's entries
-    Column("lost", BigInteger, nullable=False),
-    Column("first", Instant, nullable=False),
-    Column("last", Instant, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("recorded", Instant, nullable=False),
+    "gaps",
+    views,
+    Column("writer", Integer),
+    Column("seq", BigInteger),
+    Column("lost", BigInteger),
+    Column("first", Instant),
+    Column("last", Instant),
+    Column("reason", Text),
+    Column("recorded", Instant),
+)
+
+crossings = Table(
+    "crossings",
+    views,
+    Column("writer", Integer),
+    Column("seq", BigInteger),
+    Column("request", Text),
+    Column("offer", Text),
+    Column("labels", Text),
+    Column("lowered", Text),
+    Column("digest", Text),
+    Column("at", Instant),
 )

@@ -160,6 +160,20 @@ class Store:
         except DBAPIError as error:
             raise explain(error, self.path).as_error() from error
 
+    def fold_log(self) -> None:
+        """Write the log beside the file into the file, and empty it, as far as nobody is reading or writing.
+
+        What was deleted would otherwise go on lying in the log for a while.
+
+        Raises:
+            LedgerError: the store cannot be used.
+        """
+        try:
+            with contextlib.closing(sqlite3.connect(self.path, timeout=self.busy_timeout)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+        except sqlite3.Error as error:
+            raise explain(error, self.path).as_error() from error
+
     def dispose(self) -> None:
         """Let go of the engines. The store may be used again."""
         while self._engines:

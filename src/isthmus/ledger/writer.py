@@ -2,28 +2,34 @@
 
 The event loop pays for an append to a queue. The thread sleeps while there is nothing to write; woken, it waits a
 moment for more, and writes all of it in one transaction. It shares the interpreter's lock with the event loop, so
-what it costs counts too.
+what it costs counts too. A request that begins and ends within that moment is one item: its beginning is never written.
+
+A crossing that must be secured does not wait for company: it is written at once, together with whatever is there.
 
 When the store fails, the group that failed is tried again, with growing pauses, until it is written. Meanwhile new
-entries wait in the queue, up to a bound.
+entries wait in memory, up to a bound. Each request under way has its place there reserved from its beginning, so that
+no flood of refusals can push its entry out.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal, Self, TypeAlias
 
 from typing_extensions import override
 
-from isthmus.domain.entry import Entry, Opened
+from isthmus.domain.entry import CrossingNote, Entry, Opened
 from isthmus.domain.errors import LedgerError
 from isthmus.domain.ports import Recorder
 from isthmus.domain.request import RequestId
-from isthmus.ledger.faults import StoreFault, backlog, brief, stopped
-from isthmus.ledger.journal import Group, Journal, Loss
+from isthmus.ledger.faults import StoreFault, backlog, brief, closed, late, not_reserved, stopped
+from isthmus.ledger.journal import ContentNote, Group, Journal, Loss
 from isthmus.ledger.store import Store
 
 log = logging.getLogger(__name__)
@@ -38,8 +44,19 @@ _LONGEST_PAUSE = 5.0
 """Seconds between tries while the store fails."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Awaited:
+    """A crossing, and who waits for it to be secured."""
+
+    crossing: CrossingNote
+    done: asyncio.Future[None]
+
+
+_Item: TypeAlias = Entry | _Awaited | ContentNote | threading.Event
+
+
 class LedgerWriter(Recorder):
-    """Records requests. `admit`, `opened` and `settled` are called by one thread, that of the event loop."""
+    """Records requests. The methods of `Recorder` are called by one thread, that of the event loop."""
 
     def __init__(
         self,
@@ -49,6 +66,8 @@ class LedgerWriter(Recorder):
         group_ms: float = 50.0,
         group_max: int = 512,
         max_pending: int = 50_000,
+        secure_seconds: float = 10.0,
+        signing_key: Path | None = None,
     ) -> None:
         """Make a writer; `start` opens the store.
 
@@ -58,27 +77,32 @@ class LedgerWriter(Recorder):
             group_ms: milliseconds that entries are gathered before they are written together. A kill of the process
                 loses what was gathered or being written at that moment, nothing older.
             group_max: entries and notes that are written without waiting longer, and at most at once.
-            max_pending: entries and notes held in memory at most.
+            max_pending: entries held in memory at most, those of requests under way included.
+            secure_seconds: how long a crossing waits to be on record before it is given up.
+            signing_key: file of the key that signs checkpoints, made where there is none; None: beside the store.
         """
         self._path = store.path
-        self._journal = Journal(store)
+        self._journal = Journal(store, signing_key=signing_key)
         self._on_failure = on_failure
         self._group_seconds = group_ms / 1000
         self._group_max = group_max
         self._max_pending = max_pending
-        self._queue: deque[Opened | Entry | threading.Event] = deque()
+        self._secure_seconds = secure_seconds
+        self._queue: deque[_Item] = deque()
         self._open: set[RequestId] = set()
-        """Requests whose `Opened` was queued and whose entry was not yet."""
+        """Requests under way, each with a place reserved for its entry. Only the event loop uses it."""
+        self._fresh: dict[RequestId, Opened] = {}
+        """Those of them that no group has noted yet: put in and taken out by the loop, taken out by the thread."""
         self._noted: set[RequestId] = set()
         """Requests in `in_flight`. Only the thread uses it."""
-        self._forgotten: deque[RequestId] = deque()
-        """Requests whose entry was lost but whose note may be in `in_flight`."""
         self._writing = 0
-        """Entries and notes in the group being written."""
+        """Items in the group being written."""
         self._fault: StoreFault | None = None
         self._loss: Loss | None = None
         self._loss_lock = threading.Lock()
         self._asleep = False
+        self._urgent = False
+        """Somebody waits: no waiting for company."""
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="isthmus-ledger", daemon=True)
@@ -112,6 +136,8 @@ class LedgerWriter(Recorder):
         unwritten = self._unwritten + sum(isinstance(item, Entry) for item in self._queue)
         self._unwritten = 0
         self._queue.clear()
+        self._open.clear()
+        self._fresh.clear()
         if unwritten:
             fault = self._fault
             raise LedgerError(
@@ -148,14 +174,18 @@ class LedgerWriter(Recorder):
 
     @property
     def pending(self) -> int:
-        """Entries and notes not yet written."""
+        """Items not yet written: entries, crossings, and whoever waits for them."""
         return len(self._queue) + self._writing
+
+    def kept(self, content: ContentNote) -> None:
+        """Note that content was kept beside the chain. May be called by any thread."""
+        self._put(content)
 
     # ---- the event loop's side
 
     @override
     def admit(self) -> str | None:
-        if self._fault is None and len(self._queue) + self._writing < self._max_pending:
+        if self._fault is None and self._has_room:
             return None
         fault = self._fault or backlog(self._path, self._max_pending)
         if self._on_failure == "refuse":
@@ -164,29 +194,59 @@ class LedgerWriter(Recorder):
 
     @override
     def opened(self, opened: Opened) -> None:
-        # While the store fails no note can be written: should the process die, the queue dies with it.
-        if self._fault is None and len(self._queue) + self._writing < self._max_pending:
+        if self._has_room:
             self._open.add(opened.id)
-            self._put(opened)
+            self._fresh[opened.id] = opened
+            if self._asleep:
+                self._rouse()
 
     @override
     def settled(self, entry: Entry) -> None:
-        if len(self._queue) + self._writing < self._max_pending:
-            self._open.discard(entry.id)
+        request = entry.id
+        if request in self._open:
+            self._open.remove(request)
+            # First this, then the queue: a note written without its entry in sight would stay for good.
+            self._fresh.pop(request, None)
+            self._put(entry)
+        elif self._has_room:
             self._put(entry)
         else:
             self._lose(entry)
 
-    def _put(self, item: Opened | Entry | threading.Event) -> None:
+    @override
+    async def secure(self, crossing: CrossingNote) -> None:
+        fault = self._fault
+        if self._closing.is_set():
+            fault = closed(self._path)
+        elif fault is None and crossing.request not in self._open:
+            # Without its note in `in_flight` a crash would leave a crossing without an entry.
+            fault = not_reserved(self._path, self._max_pending)
+        if fault is not None:
+            raise fault.as_error()
+        awaited = _Awaited(crossing, asyncio.get_running_loop().create_future())
+        self._queue.append(awaited)
+        self._urgent = True
+        self._rouse()
+        try:
+            async with asyncio.timeout(self._secure_seconds):
+                await awaited.done
+        except TimeoutError as error:
+            raise late(self._path, self._secure_seconds).as_error() from error
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self._queue) + self._writing + len(self._open) < self._max_pending
+
+    def _put(self, item: _Item) -> None:
         self._queue.append(item)
         if self._asleep or len(self._queue) == self._group_max:
-            self._asleep = False
-            self._wake.set()
+            self._rouse()
+
+    def _rouse(self) -> None:
+        self._asleep = False
+        self._wake.set()
 
     def _lose(self, entry: Entry) -> None:
-        if entry.id in self._open:
-            self._open.remove(entry.id)
-            self._forgotten.append(entry.id)
         fault = self._fault or backlog(self._path, self._max_pending)
         with self._loss_lock:
             if self._loss is None:
@@ -204,6 +264,7 @@ class LedgerWriter(Recorder):
         except Exception as error:  # the end of the thread: a ledger that has stopped must not look like one that works
             self._fault = stopped(self._path)
             log.exception("ledger: %s", self._fault.sentence, exc_info=error)
+        _answer([item for item in tuple(self._queue) if isinstance(item, _Awaited)], self._fault or closed(self._path))
         try:
             self._journal.close()
         except Exception as error:  # nothing is left to do but to say so
@@ -212,8 +273,8 @@ class LedgerWriter(Recorder):
     def _write_until_closed(self) -> None:
         while True:
             self._rest()
-            group, flushed = self._gather()
-            if group and not self._written(group):
+            group, awaited, flushed = self._gather()
+            if (group or self._journal.checkpoint_in == 0) and not self._written(group, awaited):
                 self._unwritten = len(group.entries)
                 return
             self._writing = 0
@@ -226,22 +287,26 @@ class LedgerWriter(Recorder):
         """Sleep until there is something to write, then a moment more for company."""
         if self._closing.is_set():
             return
-        if not self._queue:
+        if not self._has_work():
             self._asleep = True
             # Asked again: what came before the flag was up has woken nobody.
-            if not self._queue and not self._closing.is_set():
-                self._wake.wait()
+            if not self._has_work() and not self._closing.is_set():
+                self._wake.wait(self._journal.checkpoint_in)
             self._asleep = False
         self._wake.clear()
-        if len(self._queue) < self._group_max and not self._closing.is_set():
+        if self._has_work() and not self._urgent and len(self._queue) < self._group_max and not self._closing.is_set():
             self._wake.wait(self._group_seconds)
 
-    def _gather(self) -> tuple[Group, list[threading.Event]]:
-        """Take what has come, at most `group_max`; with it, whoever waits for it to be written."""
-        queue, noted = self._queue, self._noted
-        opened: dict[RequestId, Opened] = {}
+    def _has_work(self) -> bool:
+        return bool(self._queue or self._fresh or self._loss)
+
+    def _gather(self) -> tuple[Group, list[_Awaited], list[threading.Event]]:
+        """Take what has come, at most `group_max`; with it, who waits for it to be secured or written."""
+        queue, noted, fresh = self._queue, self._noted, self._fresh
+        awaited: list[_Awaited] = []
         flushed: list[threading.Event] = []
         group = Group()
+        self._urgent = False
         self._writing = count = min(len(queue), self._group_max)
         for _ in range(count):
             item = queue.popleft()
@@ -249,24 +314,23 @@ class LedgerWriter(Recorder):
                 group.entries.append(item)
                 if item.id in noted:
                     group.settled.append(item.id)
-                else:
-                    opened.pop(item.id, None)
-            elif isinstance(item, Opened):
-                opened[item.id] = item
+            elif isinstance(item, _Awaited):
+                awaited.append(item)
+                group.crossings.append(item.crossing)
+            elif isinstance(item, ContentNote):
+                group.contents.append(item)
             else:
                 flushed.append(item)
-        for _ in range(len(self._forgotten)):
-            request = self._forgotten.popleft()
-            if request in noted:
-                group.settled.append(request)
-            elif opened.pop(request, None) is None and queue:
-                self._forgotten.append(request)  # its note is still in the queue
-        group.opened.extend(opened.values())
+        # After the queue: a request whose entry was taken above is no longer among these.
+        for request in tuple(fresh):
+            opened = fresh.pop(request, None)
+            if opened is not None:
+                group.opened.append(opened)
         with self._loss_lock:
             group.loss, self._loss = self._loss, None
-        return group, flushed
+        return group, awaited, flushed
 
-    def _written(self, group: Group) -> bool:
+    def _written(self, group: Group, awaited: list[_Awaited]) -> bool:
         """Write a group, however long it takes; False: gave up, because the writer is closed and the store fails."""
         journal, pause = self._journal, _FIRST_PAUSE
         done = reopen = False
@@ -283,6 +347,10 @@ class LedgerWriter(Recorder):
                 if fault != self._fault:
                     self._fault = fault
                     log.error("ledger: %s (%s)", fault.sentence, brief(error))
+                # Nothing is sent unless it is on record in time: what waits is told so, and is no longer to be written.
+                _answer(awaited, fault)
+                awaited = []
+                group.crossings.clear()
                 if last:
                     return False
                 self._closing.wait(pause)
@@ -290,6 +358,27 @@ class LedgerWriter(Recorder):
         if self._fault is not None:
             self._fault = None
             log.warning("ledger: entries are written again to %s", self._path)
+        _answer(awaited, None)
         self._noted.difference_update(group.settled)
-        self._noted.update(opened.id for opened in group.opened)
+        self._noted.update([opened.id for opened in group.opened])
         return True
+
+
+def _answer(awaited: list[_Awaited], fault: StoreFault | None) -> None:
+    """Tell on the event loop how it went: secured, or why not."""
+    if not awaited:
+        return
+
+    def tell() -> None:
+        for one in awaited:
+            if one.done.done():
+                continue  # cancelled, or given up
+            if fault is None:
+                one.done.set_result(None)
+            else:
+                one.done.set_exception(fault.as_error())
+
+    try:
+        awaited[0].done.get_loop().call_soon_threadsafe(tell)
+    except RuntimeError:  # the loop is closed: nobody waits
+        log.debug("ledger: nobody waits any more for %d crossings", len(awaited))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from isthmus.domain.decision import Rejection
-from isthmus.domain.entry import Attempt, Entry, Opened
+from isthmus.domain.entry import Attempt, CrossingNote, Entry, Opened
 from isthmus.domain.label import Labelled, label
 from isthmus.domain.principal import Principal
 from isthmus.domain.request import RequestId
@@ -13,7 +13,10 @@ from isthmus.domain.usage import Usage
 
 BEGAN = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
 WHO = Principal(team="support", user="anna", key="desk")
-LABELS = (Labelled(label("internal"), "key"),)
+LABELS = (
+    Labelled(label("internal"), "key"),
+    Labelled(label("pii"), "detector", "messages[0].content", "email"),
+)
 
 _ENTRY = Entry(
     id=RequestId("req-0"),
@@ -38,10 +41,11 @@ _ENTRY = Entry(
     goal="cheapest",
     attempts=(
         Attempt("home", 0.0, 0.1, 503, "upstream_error"),
-        Attempt("gpt", 0.1, 1.4, 200),
+        Attempt("gpt", 0.1, 1.4, 200, None, (label("internal"),), (label("pii"),)),
     ),
     rejected=(Rejection("claude", "not_cleared", "claude is not cleared for the label internal."),),
     catalog_version="c0ffee",
+    policy_version="b1ackbead",
 )
 
 
@@ -59,4 +63,15 @@ def opened(request: str) -> Opened:
         workload="triage",
         conversation="c-1",
         labels=LABELS,
+    )
+
+
+def crossing(request: str) -> CrossingNote:
+    return CrossingNote(
+        request=RequestId(request),
+        offer="gpt",
+        labels=(label("internal"),),
+        lowered=(label("pii"),),
+        digest="ab" * 32,
+        at=BEGAN,
     )

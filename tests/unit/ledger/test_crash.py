@@ -24,7 +24,7 @@ WINDOW = 1.0
 
 def test_a_kill_under_load_costs_the_last_group_at_most(store: Store, query: Query, tmp_path: Path) -> None:
     notes = tmp_path / "notes"
-    killed_at = _load_and_kill(store, notes)
+    killed_at = load_and_kill(store, notes)
 
     with LedgerWriter(store) as writer:
         recovered = writer.recovered
@@ -53,7 +53,7 @@ def test_a_kill_under_load_costs_the_last_group_at_most(store: Store, query: Que
 
 
 def test_two_that_start_at_once_settle_a_crash_once(store: Store, query: Query, tmp_path: Path) -> None:
-    _load_and_kill(store, tmp_path / "notes", seconds=0.5)
+    load_and_kill(store, tmp_path / "notes", seconds=0.5)
     ((left,),) = query("SELECT count(*) FROM in_flight")
     assert left > 0
     writers = [LedgerWriter(store) for _ in range(4)]
@@ -87,15 +87,13 @@ def test_a_writer_that_lives_or_is_on_another_host_is_left_alone(store: Store, q
         with store.transaction(writing=True) as connection:
             connection.execute(
                 text(
-                    "INSERT INTO writers (id, host, pid, process_started, started, crashed)"
-                    " VALUES (9, 'elsewhere', 1, 'x', 0, 0)"
+                    "INSERT INTO writers (id, host, pid, process_started, started, crashed, sealed)"
+                    " VALUES (9, 'elsewhere', 1, 'x', 0, 0, 0)"
                 )
             )
-            connection.execute(
-                text(
-                    "INSERT INTO in_flight (id, writer, began, tenant, dialect, model)"
-                    " VALUES ('theirs', 9, 0, 'default', 'openai-chat', 'm')"
-                )
+            connection.exec_driver_sql(
+                "INSERT INTO in_flight (id, writer, document) VALUES ('theirs', 9, ?)",
+                ('{"began":0,"dialect":"openai-chat","id":"theirs","model":"m"}',),
             )
         with LedgerWriter(store) as other:
             assert other.recovered == 0
@@ -125,7 +123,7 @@ def test_a_process_that_has_ended_is_gone_even_before_its_parent_looks() -> None
     assert is_gone(Process(me.host, child.pid, started))
 
 
-def _load_and_kill(store: Store, notes: Path, *, seconds: float = 3.0) -> float:
+def load_and_kill(store: Store, notes: Path, *, seconds: float = 3.0) -> float:
     """Record in a child for some seconds after its first note, then kill it; the time of the kill."""
     child = subprocess.Popen(
         [sys.executable, "-m", "tests.unit.ledger.load_and_die", str(store.path), str(notes)],

@@ -17,7 +17,7 @@ from tests.unit.ledger.samples import entry, opened
 from isthmus.domain.errors import LedgerError
 from isthmus.ledger.reader import LedgerReader
 from isthmus.ledger.store import Store, open_store
-from isthmus.ledger.writer import LedgerWriter
+from isthmus.ledger.writer import LedgerWriter, OnFailure
 
 
 def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
@@ -34,6 +34,10 @@ def refuses(writer: LedgerWriter) -> bool:
     except LedgerError:
         return True
     return False
+
+
+def can_record(writer: LedgerWriter) -> bool:
+    return not refuses(writer) and writer.admit() is None
 
 
 class Limit:
@@ -101,19 +105,30 @@ def test_a_full_store_that_shall_serve_says_so_and_records_what_it_lost(
     assert "is full" in gap.reason
 
 
-def test_requests_lost_while_failing_are_no_longer_in_flight(store: Store, query: Query, limit: Limit) -> None:
-    with LedgerWriter(store, on_failure="serve", max_pending=100) as writer:
+@pytest.mark.parametrize("on_failure", ["refuse", "serve"])
+def test_refusals_cannot_push_out_the_entries_of_requests_under_way(
+    store: Store, query: Query, limit: Limit, on_failure: OnFailure
+) -> None:
+    with LedgerWriter(store, on_failure=on_failure, max_pending=150) as writer:
         writer.opened(opened("noted"))
         assert writer.flush(5)
-        count = fill(writer, lambda: writer.admit() is not None)
-        for number in range(count, count + 200):
-            writer.settled(entry(f"r-{number}"))
-        writer.settled(entry("noted"))
+        count = fill(writer, lambda: writer.pending > 0 and not can_record(writer))
+        under_way = [f"way-{number}" for number in range(20)]
+        for request in under_way:
+            writer.opened(opened(request))
+        for number in range(500):
+            writer.opened(opened(f"refused-{number}"))
+            writer.settled(entry(f"refused-{number}", outcome="refused"))
+        for request in (*under_way, "noted"):
+            writer.settled(entry(request))
         limit.pages = 10_000
-        until(lambda: writer.admit() is None)
+        until(lambda: can_record(writer))
         assert writer.flush(5)
         assert query("SELECT * FROM in_flight") == []
-    assert query("SELECT count(*) FROM entries WHERE id = 'noted'") == [(0,)]
+    assert query("SELECT count(*) FROM entries WHERE id LIKE 'way-%' OR id = 'noted'") == [(21,)]
+    ((kept,),) = query("SELECT count(*) FROM entries")
+    (gap,) = LedgerReader(store).gaps()
+    assert kept + gap.lost == count + 500 + 21
 
 
 def test_closing_while_the_store_fails_tells_how_many_entries_are_lost(
