@@ -10,24 +10,31 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import uvicorn
 from typing_extensions import override
 
+from isthmus.detectors.registry import detectors_for
 from isthmus.domain.errors import ConfigError, IsthmusError
 from isthmus.domain.offer import Offer
 from isthmus.gateway.connection import Connections
 from isthmus.gateway.gateway import Gateway, GatewayLimits, Readiness
 from isthmus.gateway.keyring import KeyRing
+from isthmus.ledger.fingerprints import FingerprintFile, derive, installation_key, key_file, lineage_file
 from isthmus.ledger.keys import KeyStore
 from isthmus.ledger.store import open_store
 from isthmus.ledger.writer import LedgerWriter
+from isthmus.perimeter.gate import Gate
+from isthmus.perimeter.lineage import Lineage
+from isthmus.perimeter.perimeter import Perimeter
 from isthmus.providers.embedded.engines import EmbeddedEngines
 from isthmus.providers.sender import HttpSender
 from isthmus.routing.road import Road, RoadLimits
@@ -39,6 +46,8 @@ log = logging.getLogger("isthmus")
 HOUSEKEEPING_SECONDS = 1.0
 """How often slow clients and changed settings are looked for."""
 
+
+_BEFORE_THE_CUT = 0.25
 
 PRICES_SECONDS = 24 * 3600.0
 """How often a settings file is read again although it has not changed: prices have dates."""
@@ -53,6 +62,7 @@ class App:
     gateway: Gateway
     keyring: KeyRing
     keys: KeyStore
+    gate: Gate
     engines: EmbeddedEngines
     writer: LedgerWriter
 
@@ -72,7 +82,13 @@ class App:
 
     async def apply(self, settings: Settings) -> None:
         """Put new settings in force. Requests under way end as they began."""
+        here = self.settings.server
+        if here.given:
+            server = replace(settings.server, host=here.host, port=here.port, given=True)
+            settings = replace(settings, server=server)
+        perimeter = await asyncio.to_thread(perimeter_of, settings, self.gate.perimeter.lineage)
         self.settings = settings
+        self.gate.perimeter = perimeter
         self.road.roster = roster_of(settings)
         await asyncio.to_thread(self.read_keys)
         await self.engines.reconcile(settings.offers.values())
@@ -92,6 +108,37 @@ def roster_of(settings: Settings) -> Roster:
     )
 
 
+def perimeter_of(settings: Settings, lineage: Lineage | None = None) -> Perimeter:
+    """The rules of labels in force, with the detectors and the memory they need.
+
+    Without rules nothing is loaded: the detectors' libraries are as large as all the rest. May take a second.
+
+    Args:
+        settings: with the rules.
+        lineage: that was in force before, to be kept.
+
+    Raises:
+        ConfigError: a detector that a rule needs cannot be had.
+        LedgerError: the fingerprints or the key of this installation cannot be used.
+    """
+    policy = settings.policy
+    if not policy.has_rules:
+        return Perimeter()
+    key = installation_key(key_file(settings.state_dir))
+    if not settings.perimeter.lineage:
+        lineage = None
+    elif lineage is None:
+        fingerprints = FingerprintFile(lineage_file(settings.state_dir / "isthmus.db"))
+        lineage = Lineage(fingerprints, derive(key, "lineage"), clock=time.time)
+    return Perimeter(
+        policy=policy,
+        detectors=detectors_for({kind for rule in policy.rules.values() for kind in rule.kinds}),
+        lineage=lineage,
+        key=derive(key, "pseudonyms"),
+        surrogates=settings.perimeter.surrogates,
+    )
+
+
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[App]:
     """All parts, running until the context is left; then the ledger is written out and the engines are stopped."""
@@ -103,7 +150,8 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         on_failure=settings.store.on_failure,
     )
     engines = EmbeddedEngines(settings.cache_dir)
-    sender = HttpSender(engine_address=engines.address)
+    gate = Gate(await asyncio.to_thread(perimeter_of, settings))
+    sender = HttpSender(gate, engine_address=engines.address)
     try:
         await asyncio.to_thread(writer.start)
         keys = KeyStore(store)
@@ -112,6 +160,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
             roster_of(settings),
             sender,
             writer,
+            gate,
             limits=RoadLimits(
                 messages=settings.server.limits.max_messages, stream_seconds=settings.server.limits.max_stream_seconds
             ),
@@ -120,10 +169,10 @@ async def running(settings: Settings) -> AsyncIterator[App]:
             road,
             keyring,
             limits=GatewayLimits(
-                body_bytes=settings.server.limits.max_body_bytes, in_flight=settings.server.limits.max_connections
+                body_bytes=settings.server.limits.max_body_bytes, in_flight=settings.server.limits.max_requests
             ),
         )
-        app = App(settings, road, gateway, keyring, keys, engines, writer)
+        app = App(settings, road, gateway, keyring, keys, gate, engines, writer)
         gateway.readiness = lambda: app.readiness
         app.read_keys()
         await engines.start(settings.offers.values())
@@ -135,8 +184,11 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         store.dispose()
 
 
-async def serve(app: App, *, started: Callable[[], Coroutine[None, None, None]] | None = None) -> None:
+async def serve(app: App, *, started: Callable[[str, int], Coroutine[None, None, None]] | None = None) -> None:
     """Serve HTTP until SIGINT or SIGTERM; then let what is under way end, for as long as the settings allow.
+
+    Args:
+        started: called once the address is bound, with host and port: of port 0 only the system knows which it is.
 
     Raises:
         ConfigError: the address cannot be bound, or would be open to others without a key.
@@ -148,11 +200,14 @@ async def serve(app: App, *, started: Callable[[], Coroutine[None, None, None]] 
             hint="Make one with `isthmus keys add NAME`, or bind to 127.0.0.1.",
         )
     connections = Connections(
-        head_bytes=server_settings.limits.max_header_bytes, request_seconds=server_settings.limits.header_timeout
+        head_bytes=server_settings.limits.max_header_bytes,
+        request_seconds=server_settings.limits.header_timeout,
+        most=server_settings.limits.max_connections,
     )
     server = _Server(
+        app.road,
         uvicorn.Config(
-            app.gateway,
+            cast("Any", app.gateway),  # no ASGI application: our own protocol calls it, see ADR 2
             http=connections.protocol(),
             loop="none",
             ws="none",
@@ -162,7 +217,7 @@ async def serve(app: App, *, started: Callable[[], Coroutine[None, None, None]] 
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=int(server_settings.limits.drain_seconds),
-        )
+        ),
     )
     loop = asyncio.get_running_loop()
     reload = asyncio.Event()
@@ -179,7 +234,8 @@ async def serve(app: App, *, started: Callable[[], Coroutine[None, None, None]] 
             watching = tasks.create_task(app.keys.watch(lambda _: app.read_keys()))
             serving = tasks.create_task(server.serve(sockets=[listener]))
             if started is not None:
-                tasks.create_task(started())
+                host, port = listener.getsockname()[:2]
+                tasks.create_task(started(host, port))
             await serving
             housekeeping.cancel()
             watching.cancel()
@@ -188,10 +244,20 @@ async def serve(app: App, *, started: Callable[[], Coroutine[None, None, None]] 
 class _Server(uvicorn.Server):
     """uvicorn's server, stopped by us: its own handling of signals ends the process before the ledger is written."""
 
+    def __init__(self, road: Road, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._road = road
+
     def stop(self) -> None:
         """Stop serving; a second call does not wait for what is under way."""
         self.force_exit = self.should_exit
         self.should_exit = True
+        # What is cut off when the time to end has passed is not the clients' doing.
+        patience = 0 if self.force_exit else (self.config.timeout_graceful_shutdown or 0) - _BEFORE_THE_CUT
+        asyncio.get_running_loop().call_later(max(0, patience), self._cut)
+
+    def _cut(self) -> None:
+        self._road.stopping = True
 
     @override
     @contextmanager
@@ -206,7 +272,8 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
         listener = socket.create_server((host, port), family=family, backlog=4096)
     except OSError as exc:
         raise ConfigError(
-            f"{host}:{port} cannot be bound: {exc.strerror or exc}.",
+            # Not `exc.strerror`: asyncio and socket write number and address into it once more.
+            f"{host}:{port} cannot be bound: {os.strerror(exc.errno) if exc.errno else exc}.",
             hint="Is another isthmus running? Choose another address with [server] bind, or --bind.",
         ) from exc
     with listener:
@@ -228,6 +295,7 @@ async def _housekeeping(app: App, connections: Connections, reload: asyncio.Even
             continue
         reload.clear()
         read_at = time.monotonic()
+        before = app.settings
         try:
             await app.apply(await asyncio.to_thread(load, app.settings.source))
         except ConfigError as exc:
@@ -236,6 +304,9 @@ async def _housekeeping(app: App, connections: Connections, reload: asyncio.Even
             log.error("settings not reloaded: %s", exc.sentence)
         else:
             log.warning("settings reloaded, catalog version %s", app.settings.version)
+            for section in ("server", "store"):
+                if getattr(before, section) != getattr(app.settings, section):
+                    log.warning("what changed in [%s] counts from the next start on", section)
 
 
 def embedded_offers(settings: Settings) -> list[Offer]:

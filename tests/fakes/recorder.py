@@ -1,6 +1,6 @@
 """A ledger in memory."""
 
-from isthmus.domain.entry import Entry, Opened
+from isthmus.domain.entry import CrossingNote, Entry, Opened
 from isthmus.domain.errors import LedgerError
 
 
@@ -10,8 +10,11 @@ class MemoryRecorder:
     def __init__(self) -> None:
         self.begun: list[Opened] = []
         self.entries: list[Entry] = []
+        self.crossings: list[CrossingNote] = []
         self.refuses: str | None = None
         self.warns: str | None = None
+        self.forgetful: str | None = None
+        """Why no crossing can be put on record; None: each can."""
 
     def admit(self) -> str | None:
         if self.refuses is not None:
@@ -23,6 +26,11 @@ class MemoryRecorder:
 
     def settled(self, entry: Entry) -> None:
         self.entries.append(entry)
+
+    async def secure(self, crossing: CrossingNote) -> None:
+        if self.forgetful is not None:
+            raise LedgerError(self.forgetful)
+        self.crossings.append(crossing)
 
     @property
     def entry(self) -> Entry:

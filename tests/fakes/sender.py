@@ -1,14 +1,15 @@
 """Offers that answer as a test says, without a network."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import anyio
 import msgspec
 
+from isthmus.domain.crossing import Crossing, WireRequest
 from isthmus.domain.errors import ProviderError
 from isthmus.domain.offer import Offer
-from isthmus.domain.ports import WireRequest
+from isthmus.domain.ports import Guard
 
 
 @dataclass
@@ -36,6 +37,11 @@ class FakeResponse:
         assert piece is not None
         return piece
 
+    async def forward(self, take: Callable[[bytes], Awaitable[None] | None]) -> None:
+        while piece := await self.chunk():
+            if (waits_for := take(piece)) is not None:
+                await waits_for
+
     async def read(self, limit: int) -> bytes:
         body = b""
         while piece := await self.chunk():
@@ -57,9 +63,13 @@ class FakeSender:
     behaviours: dict[str, list[Behaviour]]
     sent: list[tuple[str, WireRequest]] = field(default_factory=list)
     responses: list[FakeResponse] = field(default_factory=list)
+    guard: Guard | None = None
 
-    async def send(self, offer: Offer, request: WireRequest) -> FakeResponse:
+    async def send(self, crossing: Crossing) -> FakeResponse:
         await anyio.lowlevel.checkpoint()
+        if self.guard is not None:
+            await self.guard.check(crossing)
+        offer, request = crossing.offer, crossing.request
         self.sent.append((offer.name, request))
         listed = self.behaviours[offer.name]
         behaviour = listed.pop(0) if len(listed) > 1 else listed[0]

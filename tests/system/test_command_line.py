@@ -33,6 +33,7 @@ def test_a_question_is_answered_recorded_and_accounted_for(tmp_path: Path, serve
         try:
             told = json.loads(isthmus.run("ask", "What is an isthmus?", "--json").stdout)
             assert told["answer"] == SENTENCE
+            assert told["cost"] == "0.000025"
             assert (told["offer"], told["input_tokens"], told["output_tokens"]) == ("near", 11, 7)
             assert isthmus.entry(told["request"]).outcome == "completed"
             shown = isthmus.run("ledger", "show", told["request"]).stdout
@@ -43,6 +44,77 @@ def test_a_question_is_answered_recorded_and_accounted_for(tmp_path: Path, serve
             assert spent["cost"] == "0.000025"
         finally:
             isthmus.stop()
+
+
+def test_what_a_person_is_told_of_an_answer_can_be_copied_in_a_narrow_window(tmp_path: Path) -> None:
+    with upstream() as offer:
+        isthmus = Isthmus(tmp_path, settings(offer.url), environment={"COLUMNS": "80"})
+        with running(isthmus):
+            facts, command = isthmus.run("ask", "What is an isthmus?").stderr.splitlines()
+        assert facts.startswith("near (hosted) · 11 tokens in, 7 out · $0.000025 · ")
+        assert command.startswith("isthmus ledger show ")
+        assert isthmus.entry(command.rsplit(" ", 1)[1]).outcome == "completed"
+
+
+def test_of_a_server_whose_ledger_is_elsewhere_the_cost_is_not_guessed(tmp_path: Path) -> None:
+    (tmp_path / "client").mkdir()
+    with upstream() as offer, running(Isthmus(tmp_path, settings(offer.url))) as server:
+        client = Isthmus(tmp_path / "client", settings(offer.url), port=server.port)
+        assert "its cost is in the server's ledger" in client.run("ask", "What is an isthmus?").stderr
+        assert json.loads(client.run("ask", "What is an isthmus?", "--json").stdout)["cost"] is None
+
+
+@pytest.mark.parametrize("command", ["ask", "explain"])
+def test_an_empty_question_is_not_asked(tmp_path: Path, command: str) -> None:
+    with upstream() as offer:
+        done = Isthmus(tmp_path, settings(offer.url)).run(command, stdin=" \n", code=1)
+    assert "The question is empty" in done.stderr
+    assert offer.requests == []
+
+
+def test_a_request_in_a_file_is_explained_or_it_is_said_why_not(tmp_path: Path) -> None:
+    isthmus = Isthmus(tmp_path, settings("http://127.0.0.1:9/v1"))
+    file = tmp_path / "request.json"
+    done = isthmus.run("explain", "-f", str(file), code=1)
+    assert f"{file} cannot be read: No such file or directory." in done.stderr
+    assert "Traceback" not in done.stderr
+    file.write_text(json.dumps({"model": "near", "messages": [{"role": "user", "content": "hello"}]}))
+    assert json.loads(isthmus.run("explain", "-f", str(file), "--json").stdout)["workload"] == "near"
+    assert "either TEXT and --model, or --file" in " ".join(
+        isthmus.run("explain", "hello", "-f", str(file), code=2).stderr.replace("│", " ").split()
+    )
+
+
+def test_errors_are_json_too_where_json_is_asked_for(tmp_path: Path) -> None:
+    isthmus = Isthmus(tmp_path, settings("http://127.0.0.1:9/v1"))
+    done = isthmus.run("explain", "hello", "--model", "nobody", "--json", code=1)
+    assert done.stdout == ""
+    assert json.loads(done.stderr)["error"]["code"] == "model_not_found"
+    done = isthmus.run("explain", "hello", "--lable", "phi", "--json", code=2)
+    assert done.stdout == ""
+    assert json.loads(done.stderr)["error"]["code"] == "bad_option"
+    isthmus.write("[offers.near]\nprovider = 'nobody'\nmodel = 'm'\n")
+    error = json.loads(isthmus.run("offers", "--json", code=1).stderr)["error"]
+    assert (error["code"], len(error["problems"])) == ("config_error", 1)
+
+
+def test_one_problem_with_the_settings_is_told_once(tmp_path: Path) -> None:
+    isthmus = Isthmus(tmp_path, "[offers.near]\nprovider = 'nobody'\nmodel = 'm'\n")
+    assert isthmus.run("offers", code=1).stderr.count("nobody") == 1
+    (tmp_path / "isthmus.toml").write_text("[offers")
+    assert isthmus.run("offers", code=1).stderr.count("is not TOML") == 1
+
+
+@pytest.mark.parametrize("content", [None, b"no model at all"], ids=["missing", "wrong"])
+def test_weights_that_are_not_what_the_settings_say_stop_the_start(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "model.gguf"
+    if content is not None:
+        file.write_bytes(content)
+    own = f'[offers.home]\nprovider = "embedded"\nmodel = "m"\nweights = "{file}"\n'
+    done = Isthmus(tmp_path, own).run("up", code=1)
+    assert "Offer 'home' cannot serve" in done.stderr
+    assert str(file) in done.stderr
+    assert "Serving on" not in done.stderr
 
 
 def test_a_question_may_come_from_standard_input_and_its_answer_goes_to_standard_output_alone(tmp_path: Path) -> None:
@@ -60,6 +132,7 @@ def test_a_decision_is_explained_without_sending_anything(tmp_path: Path) -> Non
         held = json.loads(isthmus.run("explain", "hello", "--label", "phi", "--json").stdout)
         assert held["route"] == []
         assert held["rejected"][0]["code"] == "not_cleared"
+        assert [found["source"] for found in held["labels"]] == ["command"]
         with running(isthmus):
             assert json.loads(isthmus.run("explain", "hello", "--label", "phi", "--json").stdout) == held
     assert offer.requests == []

@@ -11,8 +11,8 @@ from rich.console import Console
 
 from isthmus.app import running
 from isthmus.cli.options import ConfigOption, JsonOption
-from isthmus.cli.question import Question, Told, ask_here, ask_server, server_is_up
-from isthmus.cli.show import print_json, summary
+from isthmus.cli.question import Question, Told, ask_here, ask_server, read_cost, server_is_up, text_of
+from isthmus.cli.show import print_facts, print_json, summary
 from isthmus.cli.weights import fetch_weights
 from isthmus.settings import load
 
@@ -33,10 +33,8 @@ def command(
     as_json: JsonOption = False,
 ) -> None:
     """Ask a question and print the answer as it comes."""
-    if text is None or text == "-":
-        text = sys.stdin.read()
     question = Question(
-        text=text, model=model, labels=tuple(labels or ()), max_tokens=max_tokens, temperature=temperature
+        text=text_of(text), model=model, labels=tuple(labels or ()), max_tokens=max_tokens, temperature=temperature
     )
     settings = load(config)
     told = Told()
@@ -51,6 +49,7 @@ def command(
     if server_is_up(settings):
         for piece in ask_server(settings, question, told):
             show(piece)
+        read_cost(settings, told)
     else:
         fetch_weights(settings, Console(stderr=True))
 
@@ -65,14 +64,4 @@ def command(
     else:
         sys.stdout.write("\n")
         sys.stdout.flush()
-        facts = summary(told)
-        Console(stderr=True, highlight=False).print(facts_line(facts), style="dim")
-
-
-def facts_line(facts: dict[str, object]) -> str:
-    """Who answered, at what cost, in one line."""
-    cost = "cost unknown" if facts["cost"] is None else f"${facts['cost']}"
-    return (
-        f"{facts['offer']} ({facts['side']}) · {facts['input_tokens']} tokens in, {facts['output_tokens']} out · "
-        f"{cost} · {facts['seconds']} s · isthmus ledger show {facts['request']}"
-    )
+        print_facts(Console(stderr=True, highlight=False), told)

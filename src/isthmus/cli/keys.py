@@ -12,6 +12,7 @@ from rich.table import Table
 
 from isthmus.cli.ledger import StoreOption, store_of
 from isthmus.cli.options import ConfigOption, JsonOption
+from isthmus.cli.show import print_json
 from isthmus.cli.span import span
 from isthmus.domain.principal import Key
 from isthmus.ledger.keys import KeptKey, KeyStore
@@ -39,7 +40,7 @@ def add(
         name, team=team, user=user, workload=workload, labels=labels or (), expires=until
     )
     if as_json:
-        typer.echo(_encoded({"key": plaintext, **_facts(key)}))
+        print_json({"key": plaintext, **_facts(key)})
         return
     console = Console(soft_wrap=True, highlight=False, markup=False)
     console.print(plaintext, style="bold")
@@ -53,7 +54,7 @@ def list_keys(as_json: JsonOption = False, store: StoreOption = None, config: Co
     """List the keys in the store; those in the settings file are listed there."""
     kept = KeyStore(store_of(store, config)).list()
     if as_json:
-        typer.echo(_encoded([{**_facts(one.key), "revoked": one.revoked} for one in kept]))
+        print_json([{**_facts(one.key), "revoked": one.revoked} for one in kept])
         return
     console = Console(highlight=False)
     if not kept:
@@ -86,7 +87,7 @@ def revoke(
     """Take a key out of force, for good."""
     key = KeyStore(store_of(store, config)).revoke(name)
     if as_json:
-        typer.echo(_encoded(_facts(key)))
+        print_json(_facts(key))
         return
     typer.echo(f"The key {key.name!r} is revoked. Running servers that share the store refuse it within a second.")
 
@@ -126,10 +127,6 @@ def _facts(key: Key) -> dict[str, Any]:
         "created": key.created,
         "expires": key.expires,
     }
-
-
-def _encoded(value: object) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2)
 
 
 def _state(kept: KeptKey, now: datetime) -> str:

@@ -6,10 +6,12 @@ import sys
 from importlib.metadata import version
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.console import Console
+from typer._click.exceptions import ClickException
 
-from isthmus.cli import ask, explain, keys, ledger, models, offers, up
+from isthmus.cli import ask, documents, explain, keys, ledger, models, offers, perimeter, up
 from isthmus.domain.errors import ConfigError, IsthmusError
 
 app = typer.Typer(
@@ -26,6 +28,8 @@ app.command("offers")(offers.command)
 app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(models.app, name="models")
+app.add_typer(perimeter.app, name="perimeter")
+app.add_typer(documents.app, name="documents")
 
 
 def _show_version(wanted: bool) -> None:
@@ -44,13 +48,38 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line; our own errors become a sentence, not a traceback."""
+    """Run the command line; our own errors become a sentence, not a traceback, or JSON where that was asked for."""
+    as_json = "--json" in sys.argv[1:]
     try:
-        app()
+        sys.exit(app(standalone_mode=not as_json))
     except IsthmusError as exc:
-        told = Console(stderr=True, highlight=False, soft_wrap=True)
-        told.print(f"isthmus: {exc.sentence}", style="bold red", markup=False)
-        if isinstance(exc, ConfigError):
-            for problem in exc.problems:
-                told.print(f"  {problem}", markup=False)
-        sys.exit(1)
+        (_print_json if as_json else _print)(exc)
+        sys.exit(FAILED)
+    except ClickException as exc:  # only in JSON; for people typer shows what is wrong with the options
+        _print_error("bad_option", exc.format_message())
+        sys.exit(exc.exit_code)
+
+
+FAILED = 1
+"""Status of a command that could not do what it was asked for; for options that are none it is 2."""
+
+
+def _print(error: IsthmusError) -> None:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"isthmus: {error.sentence}", style="bold red", markup=False)
+    for problem in _problems(error):
+        console.print(f"  {problem}", markup=False)
+
+
+def _print_json(error: IsthmusError) -> None:
+    _print_error(error.code, error.message, hint=error.hint, problems=_problems(error))
+
+
+def _print_error(code: str, message: str, *, hint: str | None = None, problems: tuple[str, ...] = ()) -> None:
+    """An error for programmes: on standard error, so that standard output has results alone."""
+    told = {"error": {"code": code, "message": message, "hint": hint, "problems": problems}}
+    sys.stderr.write(msgspec.json.encode(told).decode() + "\n")
+
+
+def _problems(error: IsthmusError) -> tuple[str, ...]:
+    return error.problems if isinstance(error, ConfigError) else ()

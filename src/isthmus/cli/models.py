@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +12,6 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
 from isthmus.catalog.open_models import (
@@ -26,11 +27,16 @@ from isthmus.catalog.open_models import (
 )
 from isthmus.cli.options import JsonOption
 from isthmus.cli.show import print_json
+from isthmus.cli.weights import fetch
+from isthmus.domain.errors import ConfigError
 from isthmus.domain.offer import Weights
 from isthmus.providers.embedded.machine import Machine, this_machine
 from isthmus.providers.embedded.weights import Kept, WeightsCache, weights_cache
 
 app = typer.Typer(help="Weights of embedded models: fetch, list, remove, and find some that fit.", no_args_is_help=True)
+
+_WIDE = 120
+"""Columns from which on a table has room for a sentence in each row."""
 
 _COMFORTABLE = 8.0
 """Tokens per second at which one reads along without waiting."""
@@ -92,12 +98,13 @@ def pull(
     as_json: JsonOption = False,
 ) -> None:
     """Fetch weights into the cache, check their hash, and say how to use them."""
-    known = open_model(what)
-    ref = known.ref if known else what
+    ref = _reference(what)
     weights = Weights(ref=ref, sha256=sha256 or pinned(ref))
     cache = weights_cache(os.environ)
     there = cache.find(weights)
-    pulled = _pulled(cache, weights, there or _fetch(cache, weights, quiet=as_json), already_there=there is not None)
+    # The bar goes to the error output, so that the output itself can be piped.
+    path = fetch(cache, weights, Console(stderr=True), title="weights", quiet=as_json)
+    pulled = _pulled(cache, weights, path, already_there=there is not None)
     if as_json:
         print_json(pulled)
         return
@@ -160,12 +167,26 @@ def suggest(
         _print_suggestions(machine, shown, left_out=len(rows) - len(shown))
 
 
-def _fetch(cache: WeightsCache, weights: Weights, *, quiet: bool) -> Path:
-    """Fetch, with a bar on the error output, so that the output itself can be piped."""
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(TextColumn("weights"), *columns, console=Console(stderr=True), disable=quiet, transient=True) as bar:
-        task = bar.add_task("weights", total=None)
-        return cache.fetch(weights, lambda done, total: bar.update(task, completed=done, total=total))
+_BARE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+
+
+def _reference(what: str) -> str:
+    """The reference of a known model, or what was given where it is a reference itself.
+
+    Raises:
+        ConfigError: it is a name, and neither a known model's nor a file's.
+    """
+    known = open_model(what)
+    if known is not None:
+        return known.ref
+    if _BARE_NAME.match(what) and not what.endswith(".gguf") and not Path(what).exists():
+        names = [model.name for model in open_models()]
+        close = difflib.get_close_matches(what.lower(), names, n=3)
+        raise ConfigError(
+            f"'{what}' is no model that isthmus knows, and no file.",
+            hint=f"Did you mean {' or '.join(close)}?" if close else f"Known: {', '.join(names)}.",
+        )
+    return what
 
 
 def _pulled(cache: WeightsCache, weights: Weights, path: Path, *, already_there: bool) -> _Pulled:
@@ -233,17 +254,25 @@ def _print_suggestions(machine: Machine, rows: list[_Suggested], *, left_out: in
         f"{_size(machine.memory_available)} of {_size(machine.memory_total)} memory available, {machine.cores} cores, "
         f"reading memory at {machine.read_bandwidth / 1e9:.0f} GB/s."
     )
-    table = Table("name", "download", "memory", "fits", "tokens/s", "licence", "good for", box=None, pad_edge=False)
-    for column in table.columns[:4]:
+    # "good for" is a sentence: it goes beside the figures where there is room, else below the name.
+    wide = console.width >= _WIDE
+    table = Table("name", "download", "memory", "fits", "tokens/s", "licence", box=None, pad_edge=False)
+    if wide:
+        table.add_column("good for")
+    for column in table.columns[:5]:
         column.no_wrap = True
     for row in rows:
         marks = "*" * row.on_this_machine + "?" * bool(row.unverified)
         licence = row.licence.removeprefix("LicenseRef-") + " †" * bool(row.licence_note)
         speed = f"~{row.tokens_per_second:.0f}" if row.tokens_per_second >= 1 else "<1"
-        table.add_row(
-            f"{row.name} {marks}", _size(row.bytes), _size(row.memory_bytes), row.fit, speed, licence, row.good_for
-        )
+        figures = (_size(row.bytes), _size(row.memory_bytes), row.fit, speed, licence)
+        table.add_row(f"{row.name} {marks}".rstrip(), *figures, *((row.good_for,) if wide else ()))
     console.print(table)
+    if not wide:
+        console.print()
+        for row in rows:
+            console.print(f"{row.name}: {row.good_for}", markup=False)
+        console.print()
     notes = ["tokens/s: an estimate for one request at a time, good to a factor of two"]
     if any(row.on_this_machine for row in rows):
         notes.append("*: on this machine")

@@ -6,13 +6,19 @@ import dataclasses
 from decimal import Decimal
 
 from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from isthmus.catalog.capabilities import SUPPORTS
 from isthmus.cli.options import ConfigOption, JsonOption
 from isthmus.cli.show import print_json
 from isthmus.domain.offer import Offer, Workload
 from isthmus.settings import Settings, load
+
+_WIDE = 120
+"""Columns from which on the table of offers has room."""
 
 _SIDE_STYLES = {"own": "green", "hosted": "yellow", "closed": "red"}
 
@@ -73,12 +79,42 @@ def _plain_offer(offer: Offer) -> dict[str, object]:
 
 
 def _print(console: Console, settings: Settings) -> None:
-    console.print(_offers_table(list(settings.offers.values())))
+    offers = list(settings.offers.values())
+    if console.width >= _WIDE:
+        console.print(_offers_table(offers))
+    else:
+        _print_offers_narrow(console, offers)
     console.print(_workloads_table(list(settings.workloads.values()), settings.default_workload))
     where = settings.source or "no settings file: found on this machine"
     console.print(f"from {where} · catalog {settings.version}", style="dim", highlight=False, markup=False)
     for note in settings.notes:
         console.print(f"· {note}", style="dim", highlight=False, markup=False)
+
+
+def _print_offers_narrow(console: Console, offers: list[Offer]) -> None:
+    """A few lines for each offer: a table of ten columns would cut words in a narrow window."""
+    console.print("Offers ($ per million tokens)", style="italic")
+    for offer in offers:
+        style = _SIDE_STYLES[offer.side]
+        console.print(
+            f"[bold]{escape(offer.name)}[/] · [{style}]{offer.side}[/] · {escape(_served(offer))}", highlight=False
+        )
+        facts = [
+            f"cleared for {_cleared(offer)}",
+            "price not known"
+            if offer.price is None
+            else f"${_amount(offer.price.input)} in, ${_amount(offer.price.output)} out",
+            f"region {offer.region or 'not known'}",
+        ]
+        if offer.capabilities.context_tokens is not None:
+            facts.append(f"{offer.capabilities.context_tokens:,} tokens")
+        for line in (" · ".join(facts), f"can: {_can(offer)}"):
+            console.print(Padding(Text(line), (0, 0, 0, 2)))
+    console.print()
+
+
+def _served(offer: Offer) -> str:
+    return f"{offer.model} at {offer.provider}"
 
 
 def _offers_table(offers: list[Offer]) -> Table:

@@ -8,26 +8,33 @@ from __future__ import annotations
 
 import http.client
 import os
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
 from isthmus.app import App
 from isthmus.dialects.registry import dialect_of
 from isthmus.domain.decision import Decision
-from isthmus.domain.errors import ConfigError, IsthmusError
+from isthmus.domain.errors import ConfigError, InvalidRequest, IsthmusError
 from isthmus.domain.label import Labelled, label
 from isthmus.domain.message import Event, TextDelta, Used
 from isthmus.domain.principal import Principal
 from isthmus.domain.usage import Usage
+from isthmus.ledger.reader import LedgerReader
+from isthmus.ledger.store import Store
 from isthmus.routing.answer import Call
 from isthmus.settings import Settings
 
 OPENAI_CHAT = dialect_of("openai-chat")
 KEY_VARIABLE = "ISTHMUS_API_KEY"
+
+_ENTRY_PATIENCE = 1.0
+"""Seconds that an entry may take to be written, beyond the time that entries wait for each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +65,7 @@ class Question:
     def call(self) -> Call:
         """The question as a call on the road, in the name of whoever sits at this machine."""
         try:
-            labels = tuple(Labelled(label(name), "header") for name in self.labels)
+            labels = tuple(Labelled(label(name), "command") for name in self.labels)
         except ValueError as exc:
             raise ConfigError(f"{exc}.") from exc
         return Call(
@@ -68,6 +75,18 @@ class Question:
             labels=labels,
             arrived=time.perf_counter(),
         )
+
+
+def text_of(argument: str | None) -> str:
+    """The question's text: the argument, or standard input where that is `-` or not given.
+
+    Raises:
+        InvalidRequest: there is none.
+    """
+    text = sys.stdin.read() if argument is None or argument == "-" else argument
+    if not text.strip():
+        raise InvalidRequest("The question is empty.", hint='Say it, as in `isthmus ask "Name three fruits."`')
+    return text
 
 
 @dataclass(slots=True)
@@ -81,6 +100,8 @@ class Told:
     cost: Decimal | None = None
     decision: Decision | None = None
     seconds: float = 0.0
+    recorded_here: bool = True
+    """Whether the store of the settings has its entry. Not so where the server keeps its ledger elsewhere."""
 
     def take(self, event: Event) -> str:
         """The text of an event; usage is remembered."""
@@ -138,6 +159,30 @@ def ask_server(settings: Settings, question: Question, told: Told) -> Iterator[s
     told.seconds = time.perf_counter() - began
 
 
+def read_cost(settings: Settings, told: Told) -> None:
+    """Fill in what the server's ledger says an answer cost: a stream ends before its cost is known.
+
+    The ledger is read from the store of the settings. That a server has another one is found out by the entry not
+    being there.
+    """
+    end = time.monotonic() + _ENTRY_PATIENCE + settings.store.group_ms / 1000
+    store = Store(settings.store.url)
+    try:
+        while store.exists():
+            record = LedgerReader(store).get(told.request)
+            if record is not None:
+                told.cost = record.entry.cost
+                return
+            if time.monotonic() > end:
+                break
+            time.sleep(0.02)
+    except IsthmusError:
+        pass  # the answer is there; that the ledger cannot be read here must not make a failure of it
+    finally:
+        store.dispose()
+    told.recorded_here = False
+
+
 def server_is_up(settings: Settings) -> bool:
     """Whether an isthmus answers at the configured address."""
     connection = http.client.HTTPConnection(settings.server.host, settings.server.port, timeout=1)
@@ -153,7 +198,10 @@ def server_is_up(settings: Settings) -> bool:
 
 
 def explain_by_server(settings: Settings, body: bytes, labels: tuple[str, ...]) -> dict[str, object]:
-    """The decision the running server would make, with what it knows of the health of its offers."""
+    """The decision the running server would make, with what it knows of the health of its offers.
+
+    The labels go there as a header, but it was the command line that they were said to.
+    """
     connection = http.client.HTTPConnection(settings.server.host, settings.server.port, timeout=10)
     try:
         connection.request("POST", "/isthmus/v1/explain", body, _headers(labels))
@@ -161,7 +209,11 @@ def explain_by_server(settings: Settings, body: bytes, labels: tuple[str, ...]) 
         answer = response.read()
         if response.status != 200:
             raise IsthmusError(_message(answer))
-        return msgspec.json.decode(answer, type=dict[str, object])
+        decision = msgspec.json.decode(answer, type=dict[str, Any])
+        for found in decision["labels"]:
+            if found["source"] == "header":
+                found["source"] = "command"
+        return decision
     finally:
         connection.close()
 

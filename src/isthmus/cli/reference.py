@@ -14,7 +14,8 @@ _HEAD = """# Command line
 <!-- Written from the commands by `python -m isthmus.cli.reference`; a test compares the two. -->
 
 Every command that prints facts takes `--json`. A command that fails says why in a sentence on standard error and ends
-with 1.
+with 1; one that was given options it does not know, or that contradict each other, ends with 2. With `--json` the
+error is JSON too, one line on standard error: `{"error": {"code", "message", "hint", "problems"}}`.
 """
 
 

@@ -31,6 +31,23 @@ def summary(told: Told) -> dict[str, object]:
     }
 
 
+def print_facts(console: Console, told: Told) -> None:
+    """Who answered, at what cost; and below, whole at any width, the command that shows all of it."""
+    facts = summary(told)
+    if told.cost is not None:
+        cost = f"${facts['cost']}"
+    else:
+        cost = "cost unknown" if told.recorded_here else "its cost is in the server's ledger"
+    tokens = f"{facts['input_tokens']} tokens in, {facts['output_tokens']} out"
+    if told.usage is None:
+        tokens = "tokens unknown"
+    console.print(f"{told.offer} ({told.side}) · {tokens} · {cost} · {facts['seconds']} s", style="dim", markup=False)
+    if told.recorded_here:
+        console.print(f"isthmus ledger show {told.request}", style="dim", markup=False, soft_wrap=True)
+    else:
+        console.print(f"request {told.request}", style="dim", markup=False, soft_wrap=True)
+
+
 def decision_table(decision: dict[str, Any]) -> Table:
     """A decision (`routing.explain.explanation`) as a table: who serves, who does not, and why."""
     table = Table(title=f"workload {decision['workload']} · goal {decision['goal']}", title_justify="left")

@@ -14,10 +14,9 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from isthmus.app import App, embedded_offers, running, serve
-from isthmus.cli.ask import facts_line
 from isthmus.cli.options import ConfigOption
 from isthmus.cli.question import Question, Told, ask_here
-from isthmus.cli.show import print_decision, summary
+from isthmus.cli.show import print_decision, print_facts
 from isthmus.cli.weights import fetch_weights
 from isthmus.domain.errors import IsthmusError
 from isthmus.routing.explain import explanation
@@ -44,7 +43,7 @@ def command(
     )
     settings = load(config)
     if bind is not None:
-        settings = replace(settings, server=parse_bind(settings.server, bind))
+        settings = replace(settings, server=replace(parse_bind(settings.server, bind), given=True))
     fetch_weights(settings, console)
     welcome(settings, console)
     uvloop.run(_serve(settings, console, hello=hello))
@@ -53,9 +52,9 @@ def command(
 async def _serve(settings: Settings, console: Console, *, hello: bool) -> None:
     async with running(settings) as app:
 
-        async def started() -> None:
-            host = f"[{settings.server.host}]" if ":" in settings.server.host else settings.server.host
-            console.print(f"\nServing on [bold]http://{host}:{settings.server.port}/v1[/] · Ctrl-C stops")
+        async def started(host: str, port: int) -> None:
+            shown = f"[{host}]" if ":" in host else host
+            console.print(f"\nServing on http://{shown}:{port}/v1 · Ctrl-C stops", markup=False)
             if hello:
                 await _greet(app, console)
 
@@ -98,7 +97,7 @@ async def _greet(app: App, console: Console) -> None:
     console.print("\n")
     if told.decision is not None:
         print_decision(console, explanation(told.decision))
-    console.print(facts_line(summary(told)), style="dim")
+    print_facts(console, told)
     console.print(
         '\nTry: [bold]isthmus ask "Tell me about rivers"[/] · isthmus ledger tail · isthmus offers · '
         "any OpenAI client with that base URL"

@@ -1,1 +1,1 @@
-"""Finding labels in text (to come)."""
+"""Finding sensitive stretches of text: rules for what has a form, a gate for what has only a meaning."""

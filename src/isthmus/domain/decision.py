@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from isthmus.domain.label import Labelled
+from isthmus.domain.label import Label, Labelled
 from isthmus.domain.offer import Goal, Offer
 from isthmus.domain.request import RequestFacts
 from isthmus.domain.usage import Usage, cost
@@ -57,6 +57,8 @@ class Candidate:
     offer: Offer
     facts: RequestFacts
     """Of the request it may serve."""
+    lowered: frozenset[Label] = frozenset()
+    """Labels that a transform takes off the request before this offer sees it."""
 
     @property
     def expected_cost(self) -> Decimal | None:
@@ -79,3 +81,5 @@ class Decision:
     labels: tuple[Labelled, ...]
     catalog_version: str
     """Hash of the offers, workloads and prices in force."""
+    policy_version: str | None = None
+    """Hash of the labels' rules in force; None: there are none."""

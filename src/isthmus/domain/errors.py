@@ -11,7 +11,8 @@
     │   ├── TooLarge               413 request_too_large
     │   └── NotCapable             400 no_capable_offer
     ├── PolicyError              perimeter, clearance, budget; the reason is part of the answer
-    │   └── PerimeterDenied        403 perimeter_denied
+    │   ├── PerimeterDenied        403 perimeter_denied
+    │   └── WorkloadDenied         403 workload_not_allowed
     ├── ProviderError            upstream failed
     │   ├── UpstreamUnreachable    502 upstream_unreachable
     │   ├── UpstreamTimeout        504 upstream_timeout
@@ -46,6 +47,8 @@ class IsthmusError(Exception):
         self.hint = hint
         self.request_id: str | None = None
         """Of the request it ended, once there is one."""
+        self.param: str | None = None
+        """Field or place in the request that is to blame, in the words of the caller's dialect."""
 
     @property
     def sentence(self) -> str:
@@ -54,7 +57,7 @@ class IsthmusError(Exception):
 
 
 class RequestError(IsthmusError):
-    """The caller can mend it. `param` names the field of the caller's dialect, where one is to blame."""
+    """The caller can mend it."""
 
     code = "invalid_request"
     status = 400
@@ -126,6 +129,12 @@ class PerimeterDenied(PolicyError):
     """No offer of the workload is cleared for the labels of the request."""
 
     code = "perimeter_denied"
+
+
+class WorkloadDenied(PolicyError):
+    """The key may not use the workload."""
+
+    code = "workload_not_allowed"
 
 
 class ProviderError(IsthmusError):

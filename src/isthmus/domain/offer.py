@@ -17,6 +17,12 @@ Side = Literal["own", "hosted", "closed"]
 Need = Literal["tools", "vision", "json_object", "json_schema", "logprobs", "choices", "reasoning"]
 """What a request may need of an offer. `choices`: more than one answer (n > 1)."""
 
+Training = Literal["never", "opt-out", "unknown"]
+"""Whether what is sent may train models. opt-out: not, because that was asked for and can be asked for."""
+
+Evidence = Literal["E0", "E1", "E2", "E3", "E4"]
+"""How well the facts are known: E0 not, E1 vendor page, E2 two sources, E3 read from the account, E4 a contract."""
+
 Support = Literal["yes", "no", "emulated", "unknown"]
 """emulated: isthmus makes it out of what the offer has. unknown counts as yes: the provider will say."""
 
@@ -111,6 +117,13 @@ class Offer:
     clearance: Clearance = field(default_factory=Clearance)
     region: str | None = None
     """Where it processes. None: not known."""
+    jurisdiction: str | None = None
+    """Seat of who operates it. None: not known."""
+    retention_days: int | None = None
+    """Longest time the operator keeps what it was sent; 0: not at all. None: not known."""
+    training: Training = "unknown"
+    evidence: Evidence = "E0"
+    """Of region, jurisdiction, retention and training, the weakest."""
     price: Price | None = None
     """None: not known."""
     quality: float | None = None
@@ -140,3 +153,5 @@ class Workload:
     """Labels that every request of this workload carries."""
     attempts: int = 3
     """Tries over all offers, the first included."""
+    unreadable: frozenset[Label] | None = None
+    """Labels of images and other content that no detector can read; None: the label `unreadable`."""

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
+from isthmus.domain.crossing import Crossing
 from isthmus.domain.entry import CrossingNote, Entry, Opened
 from isthmus.domain.finding import Finding, Tier
-from isthmus.domain.offer import Offer
-from isthmus.domain.value import quick_value
-
-
-@quick_value()
-class WireRequest:
-    """What is sent to an offer. The sender adds address, key and framing."""
-
-    path: str
-    """Below the offer's `base_url`, beginning with a slash; may carry a query."""
-    body: bytes
-    headers: Sequence[tuple[bytes, bytes]] = ()
-    """Beyond those of the offer and of the framing."""
 
 
 class WireResponse(Protocol):
@@ -46,6 +34,16 @@ class WireResponse(Protocol):
         """
         ...
 
+    async def forward(self, take: Callable[[bytes], Awaitable[None] | None]) -> None:
+        """Give the rest of the body to `take`, each piece in the moment it arrives: no task is woken for it.
+
+        What `take` returns is waited for before it is given more, and the upstream waits, too.
+
+        Raises:
+            ProviderError: as `chunk`. Whatever `take` raised is raised, too.
+        """
+        ...
+
     async def read(self, limit: int) -> bytes:
         """The whole body.
 
@@ -62,14 +60,27 @@ class WireResponse(Protocol):
 class Sender(Protocol):
     """The one way out to a model."""
 
-    async def send(self, offer: Offer, request: WireRequest) -> WireResponse:
-        """Send, and return when the head of the answer is there.
+    async def send(self, crossing: Crossing) -> WireResponse:
+        """Send what the perimeter has cleared, and return when the head of the answer is there.
 
         Cancelling closes the connection at once.
 
         Raises:
+            PerimeterDenied: the perimeter's last look found that it may not leave after all.
             ProviderError: no connection, no answer in time, or no HTTP.
             ConfigError: the offer's secret cannot be read.
+        """
+        ...
+
+
+class Guard(Protocol):
+    """The perimeter's last look, which a sender takes before the first byte leaves."""
+
+    async def check(self, crossing: Crossing) -> None:
+        """Look once more at what is really about to be sent, by the policy in force now.
+
+        Raises:
+            PerimeterDenied: the offer is not cleared for it, or the crossing was not made by this guard.
         """
         ...
 

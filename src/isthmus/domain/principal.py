@@ -31,6 +31,8 @@ class Key:
     principal: Principal
     workload: str | None = None
     """Workload of requests that name none."""
+    workloads: frozenset[str] | None = None
+    """The only workloads it may ask for. None: all."""
     labels: frozenset[Label] = field(default_factory=frozenset)
     """Labels that every request with this key carries."""
     created: datetime | None = None

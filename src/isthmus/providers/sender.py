@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from isthmus.domain.errors import ConfigError, UpstreamTimeout, UpstreamUnreachable
 from isthmus.domain.offer import Offer
-from isthmus.domain.ports import WireRequest, WireResponse
+from isthmus.domain.crossing import Crossing, WireRequest
+from isthmus.domain.ports import Guard, WireResponse
 from isthmus.providers.http11.exchange import Exchange
 from isthmus.providers.http11.framing import Header, encoded, request_head
 from isthmus.providers.http11.pool import MOST_CONNECTIONS, Origin, Pool
@@ -52,6 +53,7 @@ class HttpSender:
     """Fulfils `domain.ports.Sender`. Belongs to one event loop.
 
     Args:
+        guard: takes the perimeter's last look at what is about to leave.
         secrets: resolves the offers' keys.
         engine_address: where the engines of embedded offers are.
         most_connections: to one origin.
@@ -59,11 +61,13 @@ class HttpSender:
 
     def __init__(
         self,
+        guard: Guard,
         secrets: Secrets | None = None,
         *,
         engine_address: EngineAddress | None = None,
         most_connections: int = MOST_CONNECTIONS,
     ) -> None:
+        self._guard = guard
         self._secrets = secrets or Secrets()
         self._engine_address = engine_address
         self._most = most_connections
@@ -73,8 +77,9 @@ class HttpSender:
         self._watch = Watch(self._loop)
         self._closed = False
 
-    async def send(self, offer: Offer, request: WireRequest) -> WireResponse:
+    async def send(self, crossing: Crossing) -> WireResponse:
         began = self._loop.time()
+        offer, request = crossing.offer, crossing.request
         base_url = offer.base_url
         authorization = b""
         if offer.engine is not None:
@@ -83,13 +88,14 @@ class HttpSender:
         elif offer.key is not None and offer.auth != "none":
             secret = self._secrets.known(offer.key) or await self._secrets.resolve(offer.key)
             authorization = b"%s%s\r\n" % (_AUTH[offer.auth], secret)
+        await self._guard.check(crossing)
         # From here to the connection nothing is waited for: the way's pool cannot be dropped in between.
         way = self._ways.get((offer.name, request.path))
         if way is None or way.offer is not offer or way.base_url != base_url or way.extra != request.headers:
             way = self._way(offer, base_url, request)
-        data = b"%s%scontent-length: %d\r\n\r\n%s" % (way.head, authorization, len(request.body), request.body)
+        head = b"%s%scontent-length: %d\r\n\r\n" % (way.head, authorization, len(request.body))
         exchange = Exchange(offer.name, offer.deadlines, began, self._loop, self._watch)
-        return await way.pool.exchange(exchange, data)
+        return await way.pool.exchange(exchange, head, request.body)
 
     async def aclose(self) -> None:
         """Close all connections. Requests under way fail, later ones are refused."""

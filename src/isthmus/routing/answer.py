@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from random import getrandbits
+from typing import TypeAlias
 
 from isthmus.dialects.dialect import Dialect
-from isthmus.domain.decision import Candidate, Decision, ReasonCode, Rejection
+from isthmus.domain.crossing import Crossing
+from isthmus.domain.decision import Decision, ReasonCode, Rejection
 from isthmus.domain.entry import Attempt, Entry, Opened, Outcome
 from isthmus.domain.errors import (
     IsthmusError,
@@ -50,6 +54,14 @@ class Call:
     conversation: str | None = None
     arrived: float
     """`time.perf_counter()` when the request arrived."""
+    workloads: frozenset[str] | None = None
+    """Workloads the key may use; None: all."""
+
+
+Write: TypeAlias = Callable[[bytes], Awaitable[None] | None]
+"""Sends a piece to the client; what it returns is to be waited for before the next."""
+Remember: TypeAlias = Callable[[Sequence[str]], Awaitable[None]]
+"""Gives what an answer says to lineage."""
 
 
 class Answer:
@@ -69,10 +81,13 @@ class Answer:
         "_facts",
         "_first_token",
         "_health",
+        "_is_stopping",
         "_labels",
+        "_opened",
         "_outcome",
         "_recorder",
         "_rejected",
+        "_remember",
         "_response",
         "_settled",
         "_stream_seconds",
@@ -86,7 +101,15 @@ class Answer:
         "warning",
     )
 
-    def __init__(self, call: Call, recorder: Recorder, health: HealthBoard, *, stream_seconds: float) -> None:
+    def __init__(
+        self,
+        call: Call,
+        recorder: Recorder,
+        health: HealthBoard,
+        *,
+        stream_seconds: float,
+        is_stopping: Callable[[], bool],
+    ) -> None:
         self.call = call
         self.id = new_request_id()
         self.body = b""
@@ -99,6 +122,8 @@ class Answer:
         self._recorder = recorder
         self._health = health
         self._stream_seconds = stream_seconds
+        self._is_stopping = is_stopping
+        self._opened = False
         self._began = datetime.now(UTC)
         self._facts: RequestFacts | None = None
         self._workload = call.workload
@@ -106,6 +131,7 @@ class Answer:
         self._labels = call.labels
         self._attempts: list[Attempt] = []
         self._rejected: list[Rejection] = []
+        self._remember: Remember | None = None
         self._translation: Translation | None = None
         self._response: WireResponse | None = None
         self._first_token: float | None = None
@@ -150,17 +176,36 @@ class Answer:
             try:
                 data = await response.chunk()
                 if data:
-                    if time.perf_counter() > self._end:
-                        raise UpstreamTimeout("The stream took longer than is allowed.", phase="total")
-                    piece = translation.piece(data)
+                    piece = self._translated(data)
                 else:
                     piece = translation.end()
+                    await self._keep()  # before the end is told: what the client repeats next is recognised
                     self._outcome = "completed"
             except ProviderError as exc:
                 return self._interrupted(exc)
             if piece:
                 return piece
         return b""
+
+    async def pass_on(self, write: Write) -> None:
+        """Give to `write` what `piece` would give, each piece in the moment it arrives: no task is woken for it."""
+        response, translation = self._response, self._translation
+        assert response is not None
+        assert translation is not None
+
+        def take(data: bytes) -> Awaitable[None] | None:
+            piece = self._translated(data)
+            return write(piece) if piece else None
+
+        try:
+            await response.forward(take)
+            last = translation.end()
+            await self._keep()  # as above
+            self._outcome = "completed"
+        except ProviderError as exc:
+            last = self._interrupted(exc)
+        if last and (unread := write(last)) is not None:
+            await unread
 
     async def __aenter__(self) -> Answer:
         return self
@@ -170,37 +215,68 @@ class Answer:
             self._response.abort()
         outcome = self._outcome
         if outcome is None:
-            outcome = "completed" if kind is None and not self.streamed else "client_gone"
+            outcome = "completed" if kind is None and not self.streamed else self._cut_off()
         self._settle(outcome, self._error)
+        if self._remember is not None:
+            await asyncio.shield(self._keep())
 
     # ------------------------------------------------------------------------------------------------- for the road
 
-    def begin(self, facts: RequestFacts, workload: str, labels: tuple[Labelled, ...]) -> None:
-        """The request is understood: the ledger hears of it."""
+    def remember(self, remember: Remember) -> None:
+        """What the answer says is to be remembered before its end is told."""
+        self._remember = remember
+
+    async def keep_whole(self) -> None:
+        """Remember an answer that is not streamed."""
+        if not self.streamed:
+            await self._keep()
+
+    def read(self, facts: RequestFacts) -> None:
+        """The body is a request."""
         self._facts = facts
-        self._workload = workload
-        self._labels = labels
         if self._conversation is None:
             self._conversation = facts.conversation
-        self._open(facts.model)
+
+    def begin(self, workload: str, labels: tuple[Labelled, ...]) -> None:
+        """The request is understood: the ledger hears of it."""
+        self._workload = workload
+        self._labels = labels
+        self._open()
 
     def reject(self, offer: Offer, code: ReasonCode, sentence: str) -> None:
         """An offer of the route was not used after all."""
         self._rejected.append(Rejection(offer.name, code, sentence))
 
-    def tried(self, offer: Offer, began: float, ended: float, status: int | None, error: ProviderError | None) -> None:
+    def label(self, labels: tuple[Labelled, ...]) -> None:
+        """The labels are known, now that the content was looked at."""
+        self._labels = labels
+
+    def tried(
+        self, crossing: Crossing, began: float, ended: float, status: int | None, error: ProviderError | None
+    ) -> None:
         """A try has ended."""
         code = None if error is None else error.code
-        self._attempts.append(Attempt(offer.name, began - self.call.arrived, ended - began, status, code))
+        offer = crossing.offer
+        self._attempts.append(
+            Attempt(
+                offer.name,
+                began - self.call.arrived,
+                ended - began,
+                status,
+                code,
+                tuple(sorted(crossing.labels)) if crossing.labels else (),
+                tuple(sorted(crossing.lowered)) if crossing.lowered else (),
+            )
+        )
         if error is not None:
             self.offer = offer
             self._rejected.append(Rejection(offer.name, "failed", error.message))
 
     def answered(
-        self, candidate: Candidate, translation: Translation, response: WireResponse, first: bytes, now: float
+        self, offer: Offer, translation: Translation, response: WireResponse, first: bytes, now: float
     ) -> None:
         """An offer has answered."""
-        self.offer = candidate.offer
+        self.offer = offer
         self._translation = translation
         self._response = response
         self.body = first
@@ -212,12 +288,29 @@ class Answer:
         if isinstance(error, IsthmusError):
             error.request_id = self.id
         if not isinstance(error, Exception):
-            self._settle("client_gone", None)
+            self._settle(self._cut_off(), None)
             return
         outcome: Outcome = "refused" if isinstance(error, RequestError | PolicyError | LedgerError) else "failed"
         self._settle(outcome, error.code if isinstance(error, IsthmusError) else IsthmusError.code)
 
     # -------------------------------------------------------------------------------------------------------- inside
+
+    async def _keep(self) -> None:
+        """Give what was said to lineage, once."""
+        remember, self._remember = self._remember, None
+        if remember is not None and self._translation is not None:
+            await remember(self._translation.said)
+
+    def _cut_off(self) -> Outcome:
+        """How a request ended that was left before its end."""
+        return "stopped" if self._is_stopping() else "client_gone"
+
+    def _translated(self, data: bytes) -> bytes:
+        """What the client is sent for a piece of the offer's stream."""
+        if time.perf_counter() > self._end:
+            raise UpstreamTimeout("The stream took longer than is allowed.", phase="total")
+        assert self._translation is not None
+        return self._translation.piece(data)
 
     def _interrupted(self, cause: ProviderError) -> bytes:
         """The offer failed after the first piece: say so, end the stream, and remember."""
@@ -241,8 +334,8 @@ class Answer:
         if self._settled:
             return
         self._settled = True
-        if self._facts is None:
-            self._open("")
+        if not self._opened:
+            self._open()
         now = time.perf_counter()
         offer, decision = self.offer, self.decision
         self._recorder.settled(
@@ -270,6 +363,7 @@ class Answer:
                 attempts=tuple(self._attempts),
                 rejected=self._reasons(),
                 catalog_version=None if decision is None else decision.catalog_version,
+                policy_version=None if decision is None else decision.policy_version,
             )
         )
 
@@ -284,14 +378,15 @@ class Answer:
             decided = tuple(rejection for rejection in decided if rejection.offer != self.offer.name)
         return (*(rejection for rejection in decided if rejection.offer not in later), *later.values())
 
-    def _open(self, model: str) -> None:
+    def _open(self) -> None:
+        self._opened = True
         self._recorder.opened(
             Opened(
                 id=self.id,
                 began=self._began,
                 principal=self.call.principal,
                 dialect=self.call.dialect.name,
-                model=model,
+                model="" if self._facts is None else self._facts.model,
                 workload=self._workload,
                 conversation=self._conversation,
                 labels=self._labels,

@@ -21,11 +21,12 @@ from isthmus.domain.label import Label, Labelled
 from isthmus.domain.offer import Need, Offer, Workload
 from isthmus.domain.request import RequestFacts
 from isthmus.domain.usage import plain
-from isthmus.perimeter.clear import not_cleared
+from isthmus.perimeter.policy import Policy
 from isthmus.routing.health import HealthBoard
 from isthmus.routing.roster import Roster
 
-_NO_LABELS: set[Label] = set()
+_NO_LABELS: frozenset[Label] = frozenset()
+_NO_RULES = Policy()
 _CAN: dict[Need, str] = {
     "tools": "call tools",
     "vision": "read images",
@@ -46,6 +47,9 @@ def choose(
     *,
     now: float,
     today: date,
+    policy: Policy = _NO_RULES,
+    direct: frozenset[Label] | None = None,
+    lowerable: frozenset[Label] = _NO_LABELS,
 ) -> Decision:
     """Choose the route of one request.
 
@@ -57,18 +61,28 @@ def choose(
         health: asked, not changed.
         now: monotonic seconds, on the clock of `health`.
         today: for retirements.
+        policy: the rules of labels in force.
+        direct: the names of `labels`, without those that others imply; None: none is implied.
+        lowerable: those of `direct` that a transform can take off.
 
     Returns:
         The decision. Its route is empty when no offer is left; `rejected` then has a reason for each.
     """
-    names = {labelled.label for labelled in labels} if labels else _NO_LABELS
+    if direct is None:
+        direct = frozenset(labelled.label for labelled in labels) if labels else _NO_LABELS
     candidates: list[Candidate] = []
     rejected: list[Rejection] = []
     for offer_name in workload.offers:
         offer = roster.offers[offer_name]
-        rejection = _unfit(offer, facts, names, today) or _resting(offer, health, now)
+        lowered = policy.lowered(offer, direct, lowerable) if direct else _NO_LABELS
+        if lowered is None:
+            reasons = policy.missing(offer, policy.closure(direct))
+            sentence = " ".join(reasons[name] for name in sorted(reasons))
+            rejected.append(Rejection(offer.name, "not_cleared", sentence))
+            continue
+        rejection = _unfit(offer, facts, today) or _resting(offer, health, now)
         if rejection is None:
-            candidates.append(Candidate(offer, facts))
+            candidates.append(Candidate(offer, facts, lowered))
         else:
             rejected.append(rejection)
     if len(candidates) > 1:
@@ -84,15 +98,14 @@ def choose(
         rejected=tuple(rejected),
         labels=labels,
         catalog_version=roster.version,
+        policy_version=policy.version,
     )
 
 
-def _unfit(offer: Offer, facts: RequestFacts, labels: set[Label], today: date) -> Rejection | None:
+def _unfit(offer: Offer, facts: RequestFacts, today: date) -> Rejection | None:
     """Why the offer cannot serve this request, whatever its health."""
     if offer.retired_on is not None and offer.retired_on <= today:
         return Rejection(offer.name, "retired", f"{offer.name} was retired on {offer.retired_on.isoformat()}.")
-    if labels and (sentence := not_cleared(offer, labels)) is not None:
-        return Rejection(offer.name, "not_cleared", sentence)
     can = offer.capabilities
     for need in facts.needs:
         if getattr(can, need) == "no":

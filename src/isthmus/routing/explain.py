@@ -11,12 +11,17 @@ from isthmus.domain.usage import plain
 def explanation(decision: Decision) -> dict[str, Any]:
     """A decision as plain JSON values: what `isthmus explain` and its endpoint give.
 
+    `lowered` are the labels that a transform takes off a request before the offer sees it.
+
     The first offer of `route` serves; the others follow if it fails. Costs are dollars as exact decimal text.
     """
     return {
         "workload": decision.workload,
         "goal": decision.goal,
-        "labels": [{"label": found.label, "source": found.source} for found in decision.labels],
+        "labels": [
+            {"label": found.label, "source": found.source, "where": found.where, "finder": found.finder}
+            for found in decision.labels
+        ],
         "route": [
             {
                 "offer": candidate.offer.name,
@@ -24,6 +29,7 @@ def explanation(decision: Decision) -> dict[str, Any]:
                 "provider": candidate.offer.provider,
                 "side": candidate.offer.side,
                 "expected_cost": None if candidate.expected_cost is None else plain(candidate.expected_cost),
+                "lowered": sorted(candidate.lowered),
             }
             for candidate in decision.route
         ],
@@ -32,4 +38,5 @@ def explanation(decision: Decision) -> dict[str, Any]:
             for rejection in decision.rejected
         ],
         "catalog_version": decision.catalog_version,
+        "policy_version": decision.policy_version,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from isthmus.domain.errors import TooLarge
+from isthmus.domain.errors import TooLarge, WorkloadDenied
 from isthmus.domain.label import Label, Labelled
 from isthmus.domain.offer import Workload
 from isthmus.domain.request import RequestFacts
@@ -22,18 +22,23 @@ class Reading(NamedTuple):
     labels: tuple[Labelled, ...]
 
 
-def read(call: Call, roster: Roster, *, most_messages: int = MOST_MESSAGES) -> Reading:
-    """Understand a call.
+def read(call: Call, facts: RequestFacts, roster: Roster, *, most_messages: int = MOST_MESSAGES) -> Reading:
+    """Understand a call whose body has been read.
 
     Raises:
-        RequestError: the body is not a request, has more messages than allowed, or names nothing known.
+        RequestError: it has more messages than allowed, or names nothing known.
+        WorkloadDenied: the key may not use the workload.
     """
-    facts = call.dialect.read_facts(call.body)
     if facts.messages > most_messages:
         raise TooLarge(f"{facts.messages} messages are more than the {most_messages} allowed.", param="messages")
     workload = roster.workload_of(
         model=facts.model, declared=call.workload or facts.workload, fallback=call.key_workload
     )
+    if call.workloads is not None and workload.name not in call.workloads:
+        raise WorkloadDenied(
+            f"This key may not use {workload.name!r}.",
+            hint=f"It may use {', '.join(sorted(call.workloads)) or 'no workload'}.",
+        )
     labels = call.labels
     if workload.labels or facts.labels:
         labels = _joined(labels, workload.labels, facts.labels)

@@ -1,6 +1,6 @@
 """The one road: every request for a completion, whoever makes it, goes this way.
 
-    read facts → workload → labels → choose → cross (try, retry, fail over) → answer → ledger
+    read facts → workload → labels → choose → cross (lower, try, retry, fail over) → restore → answer → ledger
 
 The road knows no HTTP towards the client and opens no connection: it is handed a `Sender` and a `Recorder`. Its answer
 is a context manager; leaving it settles the one entry of the request, whatever happened inside.
@@ -9,35 +9,44 @@ is a context manager; leaving it settles the one entry of the request, whatever 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from isthmus.dialects.dialect import Dialect
+from isthmus.domain.crossing import Crossing
 from isthmus.domain.decision import Candidate, Decision
+from isthmus.domain.entry import CrossingNote
 from isthmus.domain.errors import (
     ConfigError,
     IsthmusError,
     NoHealthyOffer,
     NotCapable,
-    PerimeterDenied,
     ProviderError,
     Unsupported,
     UpstreamMalformed,
     UpstreamRefused,
     UpstreamUnreachable,
 )
+from isthmus.domain.label import Label
 from isthmus.domain.offer import Offer
 from isthmus.domain.ports import Recorder, Sender, WireResponse
+from isthmus.domain.principal import Principal
+from isthmus.perimeter.denial import denial
+from isthmus.perimeter.gate import Gate
+from isthmus.perimeter.passages import PART_LABELS
 from isthmus.routing.answer import Answer, Call
 from isthmus.routing.choose import choose
+from isthmus.routing.departure import Content, Departure
 from isthmus.routing.health import HealthBoard
 from isthmus.routing.reading import MOST_MESSAGES, Reading, read
 from isthmus.routing.retry import judge, wait_before
 from isthmus.routing.roster import Roster
-from isthmus.routing.translation import Translation, TranslationPlan
+from isthmus.routing.translation import Translation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +64,9 @@ TIMER_SLACK = 0.002
 
 log = logging.getLogger("isthmus.routing")
 
+_PART_LABELS = [name.encode("ascii") for name in PART_LABELS]
+_NONE: frozenset[Label] = frozenset()
+
 ERROR_BODY_BYTES = 256 * 1024
 """How much of an upstream's error answer is read."""
 
@@ -67,6 +79,7 @@ class Road:
         roster: Roster,
         sender: Sender,
         recorder: Recorder,
+        gate: Gate,
         *,
         limits: RoadLimits | None = None,
         draw: Callable[[], float] = random.random,
@@ -75,17 +88,24 @@ class Road:
         """Replaced whole by a reload; requests under way keep the one they began with."""
         self.limits = limits or RoadLimits()
         self.health = HealthBoard()
+        self.stopping = False
+        """Set when isthmus is being stopped: what is cut off from then on is not the clients' doing."""
+        self.gate = gate
         self._sender = sender
         self._recorder = recorder
         self._draw = draw
 
-    def decide(self, call: Call) -> Decision:
+    async def decide(self, call: Call) -> Decision:
         """What would be decided for a request, without sending it or recording anything.
 
         Raises:
             RequestError: the body is not a request, or names nothing known.
+            WorkloadDenied: the key may not use the workload.
         """
-        return self._choose(read(call, self.roster, most_messages=self.limits.messages))
+        facts = call.dialect.read_facts(call.body)
+        reading = read(call, facts, self.roster, most_messages=self.limits.messages)
+        content = await self._look(call, reading, origin=None)
+        return self._choose(reading, content)
 
     async def serve(self, call: Call) -> Answer:
         """Serve a request: returns when the answer, or the first piece of a stream, is there.
@@ -96,36 +116,79 @@ class Road:
         Raises:
             IsthmusError: no answer; the entry is settled already. The request id is in `request_id` of the error.
         """
-        answer = Answer(call, self._recorder, self.health, stream_seconds=self.limits.stream_seconds)
+        answer = self._answer(call)
         try:
             answer.warning = self._recorder.admit()
-            reading = read(call, self.roster, most_messages=self.limits.messages)
-            answer.begin(reading.facts, reading.workload.name, reading.labels)
-            await self._cross(answer, reading, self._choose(reading))
+            facts = call.dialect.read_facts(call.body)
+            answer.read(facts)
+            reading = read(call, facts, self.roster, most_messages=self.limits.messages)
+            answer.begin(reading.workload.name, reading.labels)
+            content = await self._look(call, reading, origin=answer.id)
+            if content is not None:
+                answer.label(content.labels)
+            await self._cross(answer, reading, content)
         except BaseException as exc:
             answer.settle_failed(exc)
             raise
         return answer
 
-    def _choose(self, reading: Reading) -> Decision:
+    def refused(self, dialect: Dialect, principal: Principal, arrived: float, error: IsthmusError) -> None:
+        """Put a request on record that an edge refused before it was a whole call."""
+        self._answer(Call(dialect=dialect, body=b"", principal=principal, arrived=arrived)).settle_failed(error)
+
+    def _answer(self, call: Call) -> Answer:
+        return Answer(
+            call,
+            self._recorder,
+            self.health,
+            stream_seconds=self.limits.stream_seconds,
+            is_stopping=self._is_stopping,
+        )
+
+    def _is_stopping(self) -> bool:
+        return self.stopping
+
+    async def _look(self, call: Call, reading: Reading, *, origin: str | None) -> Content | None:
+        """What is in the request; None: nothing has to be known of it.
+
+        Without rules only the labels that a client declared for single parts are looked for.
+        """
+        perimeter = self.gate.perimeter
+        if not perimeter.armed and not any(name in call.body for name in _PART_LABELS):
+            return None
+        inspection = await perimeter.inspect(
+            call.body,
+            tenant=call.principal.tenant,
+            conversation=call.conversation or reading.facts.conversation,
+            workload=reading.workload,
+            declared=reading.labels,
+            offers=[self.roster.offers[name] for name in reading.workload.offers],
+            origin=origin and f"request {origin}",
+        )
+        return Content.of(perimeter, inspection)
+
+    def _choose(self, reading: Reading, content: Content | None) -> Decision:
         return choose(
             reading.workload,
             reading.facts,
-            reading.labels,
+            reading.labels if content is None else content.labels,
             self.roster,
             self.health,
             now=time.monotonic(),
             today=datetime.now(UTC).date(),
+            policy=self.gate.perimeter.policy,
+            direct=None if content is None else content.direct,
+            lowerable=_NONE if content is None else content.lowerable,
         )
 
     # --------------------------------------------------------------------------------------------------- the crossing
 
-    async def _cross(self, answer: Answer, reading: Reading, decision: Decision) -> None:
+    async def _cross(self, answer: Answer, reading: Reading, content: Content | None) -> None:
         """Try the route until an offer answers, or nothing is left to try."""
-        answer.decision = decision
+        answer.decision = decision = self._choose(reading, content)
         if not decision.route:
             raise self._refusal(decision)
-        plan = TranslationPlan(answer.call.dialect, answer.call.body, reading.facts)
+        departure = Departure(self.gate, answer.call, reading, content)
         tries_left = reading.workload.attempts
         route = list(decision.route)
         rounds = 0
@@ -139,7 +202,7 @@ class Road:
                     answer.reject(offer, "attempts_spent", f"The tries ended before the turn of {offer.name}.")
                     continue
                 try:
-                    translation = plan.to(offer)
+                    translation, crossing = departure.to(candidate)
                 except Unsupported as exc:
                     answer.reject(offer, "not_capable", f"{offer.name}: {exc.message}")
                     error = error or exc
@@ -148,8 +211,9 @@ class Road:
                     again.append(candidate)
                     continue
                 tries_left -= 1
-                failed = await self._try(answer, candidate, translation)
+                failed = await self._try(answer, crossing, translation)
                 if failed is None:
+                    await self._remember(answer, content)
                     return
                 error = failed
                 failure = judge(failed)
@@ -170,15 +234,17 @@ class Road:
             route = [c for c in again if self.health.resting(c.offer.name, now) is None]
         raise error or self._unhealthy(decision)
 
-    async def _try(self, answer: Answer, candidate: Candidate, translation: Translation) -> ProviderError | None:
+    async def _try(self, answer: Answer, crossing: Crossing, translation: Translation) -> ProviderError | None:
         """One try at one offer. Returns the failure; None: it answered, and the answer has it."""
-        offer = candidate.offer
+        offer = crossing.offer
         began = time.perf_counter()
         response: WireResponse | None = None
         status: int | None = None
         try:
             try:
-                response = await self._sender.send(offer, translation.request)
+                if crossing.labels or crossing.lowered:
+                    await self._secure(answer, crossing)
+                response = await self._sender.send(crossing)
             except ConfigError as exc:  # the operator's business, told to the log; another offer may serve
                 log.error("%s cannot be asked: %s", offer.name, exc.sentence)
                 raise UpstreamUnreachable(f"{offer.name} cannot be asked: it is not set up rightly here.") from exc
@@ -198,19 +264,48 @@ class Road:
                 self.health.failed(offer.name, exc.code, time.monotonic(), exc.retry_after)
             else:
                 self.health.leave(offer.name)
-            answer.tried(offer, began, now, status, exc)
+            answer.tried(crossing, began, now, status, exc)
             return exc
         except BaseException:
             if response is not None:
                 response.abort()
             self.health.leave(offer.name)
-            answer.tried(offer, began, time.perf_counter(), status, None)
+            answer.tried(crossing, began, time.perf_counter(), status, None)
             raise
         now = time.perf_counter()
         self.health.succeeded(offer.name, now - began)
-        answer.tried(offer, began, now, status, None)
-        answer.answered(candidate, translation, response, first, now)
+        answer.tried(crossing, began, now, status, None)
+        answer.answered(offer, translation, response, first, now)
         return None
+
+    async def _secure(self, answer: Answer, crossing: Crossing) -> None:
+        """Put the crossing on disk before it happens, where a label asks for it."""
+        policy = self.gate.perimeter.policy
+        if any(policy.rule(name).strict for name in crossing.labels | crossing.lowered):
+            await self._recorder.secure(
+                CrossingNote(
+                    request=answer.id,
+                    offer=crossing.offer.name,
+                    labels=tuple(sorted(crossing.labels)),
+                    lowered=tuple(sorted(crossing.lowered)),
+                    digest=hashlib.sha256(crossing.request.body).hexdigest(),
+                    at=datetime.now(UTC),
+                )
+            )
+
+    async def _remember(self, answer: Answer, content: Content | None) -> None:
+        """See to it that lineage hears what the answer says: now, or when its stream has ended."""
+        if content is None or not content.sticks:
+            return
+
+        async def remember(said: Sequence[str]) -> None:
+            try:
+                await content.perimeter.remember_answer(content.inspection, said, f"request {answer.id}")
+            except Exception as exc:  # the answer has been made; what is left is to say that it will not be known again
+                log.error("an answer could not be remembered, %s: %s", answer.id, type(exc).__name__)
+
+        answer.remember(remember)
+        await answer.keep_whole()
 
     # ------------------------------------------------------------------------------------------------------ refusals
 
@@ -222,10 +317,7 @@ class Road:
         if "resting" in codes:
             return self._unhealthy(decision)
         if "not_cleared" in codes:
-            return PerimeterDenied(
-                f"No offer of workload {decision.workload!r} is cleared for this request. {sentences}",
-                hint="Add an offer that is cleared, or review the labels.",
-            )
+            return denial(decision, self.gate.perimeter.policy, self.roster.offers.values())
         return NotCapable(
             f"No offer of workload {decision.workload!r} can serve this request. {sentences}",
             hint="Add an offer that can, or change what the request asks for.",

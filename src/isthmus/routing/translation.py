@@ -1,24 +1,45 @@
 """From the client's dialect to the offer's and back, for one try at one offer.
 
-Where both speak the same dialect and nothing has to be emulated, the bytes pass through: only the model's name is put
-in, and usage is read off what passes. Else the request is decoded, encoded anew, and the answer likewise.
+Where both speak the same dialect, nothing has to be emulated and no stand-in has to be put back, the bytes pass
+through: only the model's name is put in, and usage is read off what passes. Else the request is decoded, encoded anew,
+and the answer likewise.
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from isthmus.dialects.dialect import Dialect
+from isthmus.dialects.dialect import Dialect, StreamDecoder
 from isthmus.dialects.emulation import Emulation, plan
 from isthmus.dialects.gather import gather
 from isthmus.dialects.registry import dialect_of
+from isthmus.domain.crossing import WireRequest
 from isthmus.domain.errors import IsthmusError, StreamInterrupted
-from isthmus.domain.message import CompletionRequest, Event, Used
+from isthmus.domain.message import (
+    Completion,
+    CompletionRequest,
+    Event,
+    Reasoning,
+    ReasoningDelta,
+    Refusal,
+    RefusalDelta,
+    Text,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+    Used,
+)
 from isthmus.domain.offer import Offer
-from isthmus.domain.ports import WireRequest
 from isthmus.domain.request import RequestFacts
 from isthmus.domain.usage import Usage
+from isthmus.perimeter.pseudonyms import Pseudonyms
+from isthmus.perimeter.restore import StreamRestorer, restored_and_mangled
+
+
+log = logging.getLogger("isthmus.routing")
 
 
 class Translation(Protocol):
@@ -65,16 +86,88 @@ class Translation(Protocol):
         """What ends a stream that has begun with an honest error."""
         ...
 
+    @property
+    def said(self) -> Sequence[str]:
+        """What the answer has said so far, where that was to be kept."""
+        ...
+
+
+class Ear:
+    """Keeps what an answer says: its text, thoughts, refusals and the arguments of its tool calls."""
+
+    __slots__ = ("_decoder", "_dialect", "_pieces")
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._decoder: StreamDecoder | None = None
+        self._pieces: dict[object, list[str]] = {}
+
+    def hear_whole(self, body: bytes) -> None:
+        self.hear_completion(self._dialect.decode_completion(body))
+
+    def hear_piece(self, data: bytes) -> None:
+        """A piece of a stream that passes through."""
+        if self._decoder is None:
+            self._decoder = self._dialect.stream_decoder()
+        for event in self._decoder.feed(data):
+            self.hear_event(event)
+
+    def hear_completion(self, completion: Completion) -> None:
+        for number, choice in enumerate(completion.choices):
+            for index, part in enumerate(choice.parts):
+                match part:
+                    case Text() | Reasoning() | Refusal():
+                        self._add((number, index), part.text)
+                    case ToolCall():
+                        self._add((number, index), part.arguments)
+                    case _:
+                        pass
+
+    def hear_event(self, event: Event) -> None:
+        match event:
+            case TextDelta() | ReasoningDelta() | RefusalDelta():
+                self._add((type(event), event.choice), event.text)
+            case ToolCallDelta():
+                self._add((ToolCallDelta, event.choice, event.call), event.arguments)
+            case _:
+                pass
+
+    @property
+    def said(self) -> Sequence[str]:
+        return ["".join(pieces) for pieces in self._pieces.values()]
+
+    def _add(self, place: object, text: str) -> None:
+        if text:
+            self._pieces.setdefault(place, []).append(text)
+
 
 class TranslationPlan:
-    """Makes the crossings of one request, one for each offer tried. Decodes the request at most once."""
+    """Makes the translations of one request, one for each offer tried. Decodes the request at most once.
 
-    __slots__ = ("_body", "_client", "_decoded", "_facts")
+    Args:
+        client: the client's dialect.
+        body: the request in it, transformed as the perimeter wants it.
+        facts: of the request.
+        pseudonyms: what stands in it for what, to be put back in the answer; None: nothing.
+        listen: whether what the answer says is to be kept for `Translation.said`.
+    """
 
-    def __init__(self, client: Dialect, body: bytes, facts: RequestFacts) -> None:
+    __slots__ = ("_body", "_client", "_decoded", "_facts", "_listen", "_pseudonyms")
+
+    def __init__(
+        self,
+        client: Dialect,
+        body: bytes,
+        facts: RequestFacts,
+        *,
+        pseudonyms: Pseudonyms | None = None,
+        listen: bool = False,
+    ) -> None:
         self._client = client
         self._body = body
         self._facts = facts
+        self._pseudonyms = pseudonyms
+        self._listen = listen
         self._decoded: CompletionRequest | None = None
 
     def to(self, offer: Offer) -> Translation:
@@ -85,11 +178,17 @@ class TranslationPlan:
             Unsupported: the offer's dialect cannot say what the request says.
         """
         dialect = dialect_of(offer.dialect)
-        if dialect is self._client and not self._emulates(offer) and not _gathers(offer, self._facts.stream):
-            return _PassThrough(dialect, self._body, self._facts, offer.model)
+        if (
+            dialect is self._client
+            and self._pseudonyms is None
+            and not self._emulates(offer)
+            and not _gathers(offer, self._facts.stream)
+        ):
+            return _PassThrough(dialect, self._body, self._facts, offer.model, Ear(dialect) if self._listen else None)
         if self._decoded is None:
             self._decoded = self._client.decode_request(self._body)
-        return _Translated(self._client, dialect, self._decoded, offer)
+        ear = Ear(dialect) if self._listen else None
+        return _Translated(self._client, dialect, self._decoded, offer, self._pseudonyms, ear)
 
     def _emulates(self, offer: Offer) -> bool:
         can, needs = offer.capabilities, self._facts.needs
@@ -110,10 +209,11 @@ def _gathers(offer: Offer, stream: bool) -> bool:
 class _PassThrough:
     """Client and offer speak the same dialect."""
 
-    __slots__ = ("_begun", "_usage", "_watch", "dialect", "request")
+    __slots__ = ("_begun", "_ear", "_usage", "_watch", "dialect", "request")
 
-    def __init__(self, dialect: Dialect, body: bytes, facts: RequestFacts, model: str) -> None:
+    def __init__(self, dialect: Dialect, body: bytes, facts: RequestFacts, model: str, ear: Ear | None) -> None:
         self.dialect = dialect
+        self._ear = ear
         self._begun = False
         self._usage: Usage | None = None
         self._watch = dialect.usage_watch(facts) if facts.stream else None
@@ -131,7 +231,13 @@ class _PassThrough:
         self._usage = self.dialect.read_usage(body)
         if self._usage is None:  # what tells no usage may be no answer at all
             self.dialect.decode_completion(body)
+        if self._ear is not None:
+            self._ear.hear_whole(body)
         return body
+
+    @property
+    def said(self) -> Sequence[str]:
+        return () if self._ear is None else self._ear.said
 
     def piece(self, data: bytes) -> bytes:
         assert self._watch is not None
@@ -139,6 +245,8 @@ class _PassThrough:
             self._begun = True
             if b'"error"' in data:  # some services answer 200 and then tell of an error: another offer may still serve
                 self.dialect.stream_decoder().feed(data)
+        if self._ear is not None:
+            self._ear.hear_piece(data)
         return self._watch.feed(data)
 
     def end(self) -> bytes:
@@ -158,18 +266,32 @@ class _Translated:
     __slots__ = (
         "_client",
         "_decoder",
+        "_ear",
         "_emulation",
         "_encoder",
         "_filter",
         "_gathered",
         "_original",
+        "_pseudonyms",
+        "_restorer",
         "dialect",
         "request",
         "usage",
     )
 
-    def __init__(self, client: Dialect, dialect: Dialect, original: CompletionRequest, offer: Offer) -> None:
+    def __init__(
+        self,
+        client: Dialect,
+        dialect: Dialect,
+        original: CompletionRequest,
+        offer: Offer,
+        pseudonyms: Pseudonyms | None,
+        ear: Ear | None,
+    ) -> None:
         self.dialect = dialect
+        self._ear = ear
+        self._pseudonyms = pseudonyms
+        self._restorer: StreamRestorer | None = None
         self.usage: Usage | None = None
         self._client = client
         self._original = original
@@ -187,6 +309,8 @@ class _Translated:
             self._decoder = dialect.stream_decoder()
             self._encoder = client.stream_encoder(original)
             self._filter = None if self._emulation is None else self._emulation.stream()
+            if pseudonyms is not None:
+                self._restorer = StreamRestorer(pseudonyms, json_text=_answers_in_json(original))
 
     def whole(self, body: bytes) -> bytes:
         if self._gathered:
@@ -197,6 +321,12 @@ class _Translated:
         self.usage = completion.usage
         if self._emulation is not None:
             completion = self._emulation.completion(completion)
+        if self._pseudonyms is not None:
+            in_json = _answers_in_json(self._original)
+            completion, mangled = restored_and_mangled(completion, self._pseudonyms, json_text=in_json)
+            _tell(mangled)
+        if self._ear is not None:
+            self._ear.hear_completion(completion)
         return self._client.encode_completion(completion, self._original)
 
     def piece(self, data: bytes) -> bytes:
@@ -205,19 +335,47 @@ class _Translated:
     def end(self) -> bytes:
         tail = self._encoded(self._decoder.close())
         if self._filter is not None:
-            tail += b"".join(map(self._encoder.encode, self._filter.close()))
+            tail += self._said(self._filter.close())
+        if self._restorer is not None:
+            tail += b"".join(map(self._encoder.encode, self._heard(self._restorer.close())))
+            _tell(self._restorer.mangled)
         return tail + self._encoder.close()
 
     def failure(self, error: IsthmusError, request_id: str) -> bytes:
         return self._encoder.fail(error, request_id)
 
+    @property
+    def said(self) -> Sequence[str]:
+        return () if self._ear is None else self._ear.said
+
     def _encoded(self, events: list[Event]) -> bytes:
-        out: list[bytes] = []
+        """Events of the offer, as bytes for the client."""
         for event in events:
             if type(event) is Used:
                 self.usage = event.usage
-            if self._filter is None:
-                out.append(self._encoder.encode(event))
-            else:
-                out += map(self._encoder.encode, self._filter.feed(event))
-        return b"".join(out)
+        if self._filter is not None:
+            events = [emulated for event in events for emulated in self._filter.feed(event)]
+        return self._said(events)
+
+    def _said(self, events: list[Event]) -> bytes:
+        """Events past the emulation: stand-ins put back, kept where they are to be, encoded."""
+        if self._restorer is not None:
+            events = [restored for event in events for restored in self._restorer.feed(event)]
+        return b"".join(map(self._encoder.encode, self._heard(events)))
+
+    def _heard(self, events: list[Event]) -> list[Event]:
+        if self._ear is not None:
+            for event in events:
+                self._ear.hear_event(event)
+        return events
+
+
+def _tell(mangled: int) -> None:
+    """A model that changes a stand-in leaves the client with it: its operator should know."""
+    if mangled:
+        log.warning("a model changed %d stand-ins of its request; they stay in the answer as they are", mangled)
+
+
+def _answers_in_json(request: CompletionRequest) -> bool:
+    wanted = request.response_format
+    return wanted is not None and wanted.kind != "text"

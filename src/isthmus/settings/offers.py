@@ -111,9 +111,14 @@ def offer_of(
         return None
     if offer is None:
         return None
+    own = offer.side == "own"  # of one's own machines one knows what they keep and train
     return dataclasses.replace(
         offer,
         clearance=_clearance(table, offer, path, problems),
+        jurisdiction=table.jurisdiction,
+        retention_days=0 if own and table.retention_days is None else table.retention_days,
+        training=table.training or ("never" if own else "unknown"),
+        evidence=table.evidence or ("E4" if own else "E0"),
         capabilities=_capabilities(table, offer.capabilities),
         deadlines=_deadlines(table),
         region=table.region,

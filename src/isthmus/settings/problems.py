@@ -26,6 +26,9 @@ class Problems:
         self._lines = lines
         self._found: list[tuple[int, str]] = []
 
+    def __len__(self) -> int:
+        return len(self._found)
+
     def add(self, path: KeyPath, sentence: str) -> None:
         """Note a problem with a key.
 
@@ -55,10 +58,7 @@ class Problems:
             return
         sentences = tuple(dict.fromkeys(sentence for _, sentence in sorted(self._found, key=lambda found: found[0])))
         count = "one problem" if len(sentences) == 1 else f"{len(sentences)} problems"
-        raise ConfigError(
-            f"{self._file} has {count}: " + " ".join(sentences),
-            problems=sentences,
-        )
+        raise ConfigError(f"{self._file} has {count}.", problems=sentences)
 
 
 def dotted(path: KeyPath) -> str:

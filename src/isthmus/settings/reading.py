@@ -19,9 +19,19 @@ from isthmus.providers.compatible import services
 from isthmus.providers.discovery import find_engines, find_keys, usual_ports
 from isthmus.settings import places
 from isthmus.settings.discovered import discovered
+from isthmus.settings.labels import policy_of
 from isthmus.settings.lines import lines_of
 from isthmus.settings.problems import Problems
-from isthmus.settings.sections import check_sections, keys_of, offers_of, server_of, store_of, workloads_of
+from isthmus.settings.sections import (
+    check_sections,
+    keys_of,
+    offers_of,
+    perimeter_of,
+    rules_of,
+    server_of,
+    store_of,
+    workloads_of,
+)
 from isthmus.settings.values import Settings
 
 _MAX_FILE_BYTES = 4 << 20
@@ -56,15 +66,17 @@ def read(path: Path | None, *, environ: Mapping[str, str], ports: Mapping[str, i
     check_sections(file.raw, problems)
     server = server_of(file.raw, problems)
     store = store_of(file.raw, places.state_dir(environ), problems)
+    folder = Path.cwd() if path is None else path.absolute().parent
     offers: Mapping[str, Offer | None]
     if file.raw.get("offers"):
-        folder = Path.cwd() if path is None else path.absolute().parent
         offers = offers_of(file.raw, folder=folder, environ=environ, problems=problems, notes=notes)
     else:
         engines = find_engines(usual_ports() if ports is None else ports)
         offers, told = discovered(engines, find_keys(environ))
         notes += told
     workloads, default = workloads_of(file.raw, offers, problems)
+    rules = rules_of(file.raw, offers, problems)
+    perimeter = perimeter_of(file.raw, folder, problems)
     keys = keys_of(file.raw, problems)
     problems.raise_any()
 
@@ -78,6 +90,8 @@ def read(path: Path | None, *, environ: Mapping[str, str], ports: Mapping[str, i
         store=store,
         offers=priced,
         workloads=workloads,
+        policy=policy_of(rules),
+        perimeter=perimeter,
         keys=keys,
         default_workload=default,
         version=version_of(priced, workloads, default),
@@ -139,4 +153,4 @@ def _read(path: Path, *, named: bool) -> _File:
 
 
 def _unusable(problem: str) -> ConfigError:
-    return ConfigError(problem, problems=(problem,))
+    return ConfigError(problem)

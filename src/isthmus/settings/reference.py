@@ -62,7 +62,7 @@ def _table(title: str, table: type[Table]) -> Iterator[str]:
     yield f"{table.__doc__}\n"
     yield "| key | default | meaning |\n| --- | --- | --- |"
     for key, field in table.model_fields.items():
-        yield f"| `{key}` | {_default(field)} | {' '.join((field.description or '').split())} |"
+        yield f"| `{field.alias or key}` | {_default(field)} | {' '.join((field.description or '').split())} |"
 
 
 def nested_table(field: FieldInfo) -> type[Table] | None:

@@ -14,7 +14,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from isthmus.domain.label import Clearance, Label, label
-from isthmus.domain.offer import Goal, SecretRef, Side
+from isthmus.domain.offer import Evidence, Goal, SecretRef, Side, Training
+from isthmus.perimeter.policy import REMEMBER_DAYS, Lowering
 from isthmus.providers.compatible import Auth
 from isthmus.settings.values import OnFailure
 
@@ -112,8 +113,10 @@ class ServerTable(Table):
     """Largest request head."""
     max_messages: Count = 2000
     """Most messages in one request."""
-    max_connections: Count = 4096
-    """Most connections at once; more are refused with 503."""
+    max_connections: Count = 8192
+    """Most connections open at once, idle ones included."""
+    max_requests: Count = 4096
+    """Most requests worked on at once; more are refused with 503."""
     max_stream_seconds: Seconds = 3600.0
     """Longest time one answer may stream, in seconds."""
     header_timeout: Seconds = 10.0
@@ -208,6 +211,17 @@ class OfferTable(Table):
     machine, none for any other."""
     region: Text | None = None
     """Where it processes, such as `EU`."""
+    jurisdiction: Text | None = None
+    """Seat of who operates it, such as `US`."""
+    retention_days: Annotated[int | None, Field(ge=0)] = None
+    """Longest time the operator keeps what it was sent, in days; 0: not at all. Not said: 0 for own offers, else not
+    known, which satisfies no label that asks for it."""
+    training: Training | None = None
+    """Whether what is sent may train models: `never`, `opt-out` or `unknown`. Not said: `never` for own offers, else
+    `unknown`."""
+    evidence: Evidence | None = None
+    """How well region, jurisdiction, retention and training are known: `E0` not, `E1` the vendor's page, `E2` two
+    sources, `E3` read from the account, `E4` a contract. Not said: `E4` for own offers, else `E0`."""
     quality: Fraction | None = None
     """0 to 1, in your judgement; what the goal `best` orders by."""
     price: PriceTable | None = None
@@ -235,7 +249,7 @@ class OfferTable(Table):
     context: Count | None = None
     """For `embedded`: tokens of context for each request; 4096 when not said."""
     threads: Count | None = None
-    """For `embedded`: threads to compute with; as many as there are cores when not said."""
+    """For `embedded`: threads to compute with; one less than there are cores, but at least one, when not said."""
     parallel: Count | None = None
     """For `embedded`: requests worked on at once; 2 when not said."""
     terms: Text | None = None
@@ -251,9 +265,13 @@ class WorkloadTable(Table):
     goal: Goal = "order"
     """What the offers are ordered by: `cheapest`, `best`, `fastest`, or `order` (as listed)."""
     labels: Labels = ()
-    """Labels that every request of this workload carries."""
+    """Labels that every request of this workload carries. A client that may ask for another workload can leave them
+    behind: what must stay with a client belongs on its key."""
     attempts: Annotated[int, Field(ge=1, le=20)] = 3
     """Tries over all offers, the first included."""
+    unreadable: Labels | None = None
+    """Labels of images and other content that no detector can read. Not said: `unreadable`, which only own offers may
+    see unless `[labels.unreadable]` says otherwise. Counts where the settings have labels at all."""
 
     later: ClassVar[dict[str, str]] = {
         "placement": (
@@ -271,8 +289,10 @@ class KeyTable(Table):
     """`sha256:` and the 64 hexadecimal digits of the key's SHA-256."""
     workload: Text | None = None
     """Workload of requests that name none."""
+    workloads: Annotated[Names, Field(min_length=1)] | None = None
+    """The only workloads it may ask for, by whatever name. Not said: all of them."""
     labels: Labels = ()
-    """Labels that every request with this key carries."""
+    """Labels that every request with this key carries. The client cannot take them off."""
     tenant: Text = "default"
     """On whose behalf, at the widest."""
     team: Text | None = None
@@ -287,10 +307,68 @@ class KeyTable(Table):
     }
 
 
-SECTIONS: dict[str, type[Table]] = {"server": ServerTable, "store": StoreTable}
+class NeedsTable(Table):
+    """What an offer must be to see the label. All that is said must hold; an unknown fact satisfies nothing."""
+
+    side: Annotated[tuple[Side, ...], BeforeValidator(_tuple)] = ()
+    """`own`, `hosted`, `closed`: one of these."""
+    region: Names = ()
+    """Where it processes: one of these."""
+    jurisdiction: Names = ()
+    """Seat of who operates it: one of these."""
+    retention_days_max: Annotated[int | None, Field(ge=0)] = None
+    """Longest time it may keep what it was sent, in days."""
+    training: Literal["never", "opt-out"] | None = None
+    """`never`: what is sent trains no model; `opt-out`: never, or not because that was asked for."""
+    evidence_min: Evidence | None = None
+    """How well these facts must be known: `E1` the vendor's page, `E2` two sources, `E3` read from the account, `E4` a
+    contract."""
+    offers: Names = ()
+    """Names of offers: one of these."""
+
+
+class LabelTable(Table):
+    """What holds for data of one sort, and how it is recognised."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    detect: Names = ()
+    """Kinds of text, or groups of kinds, that bear the label wherever they are found: see the
+    [detectors](detectors.md)."""
+    needs: NeedsTable | None = None
+    """What an offer must be to see it. Not said: only offers that have the label in `cleared`."""
+    otherwise: Annotated[Lowering | None, Field(alias="else")] = None
+    """Where an offer is not cleared: `pseudonymise` or `redact` what was found, so that the label is off what is sent;
+    `block`: as if not said, the offer is out."""
+    implies: Labels = ()
+    """Labels that come with this one."""
+    ledger: Literal["grouped", "strict"] = "grouped"
+    """`strict`: a crossing of this label is on disk before its first byte leaves."""
+    remember_days: Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)] = REMEMBER_DAYS
+    """How long text that bore it is recognised when it comes again, in days; 0: not at all."""
+
+
+class PerimeterTable(Table):
+    """How content is looked at. Counts where the settings have labels."""
+
+    lineage: bool = True
+    """Whether text is recognised that bore a label before, or that was registered with `isthmus documents add`."""
+    stand_ins: Literal["placeholder", "surrogate"] = "placeholder"
+    """What pseudonyms look like: `placeholder` as in `⟨PERSON_4821⟩`, `surrogate` an invented value of the same
+    form."""
+    topics: Text | None = None
+    """File of weights for the semantic gate, made by `isthmus perimeter train`. Not said: those that came along."""
+
+
+SECTIONS: dict[str, type[Table]] = {"server": ServerTable, "store": StoreTable, "perimeter": PerimeterTable}
 """Tables there is one of."""
 
-NAMED_SECTIONS: dict[str, type[Table]] = {"offers": OfferTable, "workloads": WorkloadTable, "keys": KeyTable}
+NAMED_SECTIONS: dict[str, type[Table]] = {
+    "offers": OfferTable,
+    "workloads": WorkloadTable,
+    "labels": LabelTable,
+    "keys": KeyTable,
+}
 """Tables there is one of per name."""
 
 TOP_LEVEL: dict[str, str] = {
@@ -298,15 +376,9 @@ TOP_LEVEL: dict[str, str] = {
 }
 
 LATER_SECTIONS: dict[str, str] = {
-    "labels": (
-        "is not available in this release: the rules of labels (detect, needs, else) are not enforced yet, and a rule "
-        "that looks enforced but is not would be worse than none. Use `cleared` on offers and `labels` on workloads "
-        "and keys, which are enforced, and take this table out"
-    ),
     "profile": "is not available in this release. Say which offers serve with [workloads.NAME]",
     "agent": "is not available in this release",
     "lab": "is not available in this release",
     "catalog": "is not available in this release",
-    "perimeter": "is not available in this release. Use `cleared` on offers",
     "ledger": "has another name here: [store]",
 }

@@ -14,6 +14,8 @@ from isthmus.domain.errors import ConfigError
 from isthmus.domain.label import Label
 from isthmus.domain.offer import Offer, SecretRef, Workload
 from isthmus.domain.principal import Key, Principal
+from isthmus.perimeter.policy import Rule
+from isthmus.settings.labels import rule_of
 from isthmus.settings.lines import KeyPath
 from isthmus.settings.offers import offer_of
 from isthmus.settings.problems import Problems, did_you_mean, shown
@@ -26,13 +28,15 @@ from isthmus.settings.schema import (
     SECTIONS,
     TOP_LEVEL,
     KeyTable,
+    LabelTable,
     OfferTable,
+    PerimeterTable,
     ServerTable,
     StoreTable,
     Table,
     WorkloadTable,
 )
-from isthmus.settings.values import BIND_FORM, Limits, Server, Store, parse_bind
+from isthmus.settings.values import BIND_FORM, Limits, PerimeterSettings, Server, Store, parse_bind
 
 Raw = Mapping[str, Any]
 """A table as TOML has it."""
@@ -102,6 +106,25 @@ def offers_of(
     return offers
 
 
+def rules_of(raw: Raw, offers: Iterable[str], problems: Problems) -> Mapping[Label, Rule]:
+    """The rules of labels, by label."""
+    rules: dict[Label, Rule] = {}
+    for name, (path, content) in _named_tables("labels", raw, problems).items():
+        table = _valid(LabelTable, path, content, problems)
+        if table is not None and (rule := rule_of(name, table, path, offers, problems)) is not None:
+            rules[rule.label] = rule
+    return rules
+
+
+def perimeter_of(raw: Raw, folder: Path, problems: Problems) -> PerimeterSettings:
+    """How content is looked at."""
+    table = _valid(PerimeterTable, ("perimeter",), raw.get("perimeter", {}), problems) or PerimeterTable()
+    topics = None if table.topics is None else (folder / Path(table.topics).expanduser()).absolute()
+    if topics is not None and not topics.is_file():
+        problems.add(("perimeter", "topics"), "is not a file that can be found. `isthmus perimeter train` makes it")
+    return PerimeterSettings(lineage=table.lineage, surrogates=table.stand_ins == "surrogate", topics=topics)
+
+
 def workloads_of(raw: Raw, offers: Iterable[str], problems: Problems) -> tuple[Mapping[str, Workload], str]:
     """The workloads, and the name of the one that requests belong to that name none.
 
@@ -127,6 +150,7 @@ def workloads_of(raw: Raw, offers: Iterable[str], problems: Problems) -> tuple[M
             goal=table.goal,
             labels=frozenset(Label(label) for label in table.labels),
             attempts=table.attempts,
+            unreadable=None if table.unreadable is None else frozenset(Label(label) for label in table.unreadable),
         )
     if not tables:
         if DEFAULT_WORKLOAD in offers:
@@ -162,6 +186,13 @@ def keys_of(raw: Raw, problems: Problems) -> Mapping[bytes, Key]:
                 (*path, "workload"),
                 f"{shown(table.workload)} is not a workload. {did_you_mean(table.workload, workloads)}",
             )
+        for workload in table.workloads or ():
+            if workload not in workloads:
+                problems.add(
+                    (*path, "workloads"), f"{shown(workload)} is not a workload. {did_you_mean(workload, workloads)}"
+                )
+        if table.workloads is not None and table.workload is not None and table.workload not in table.workloads:
+            problems.add((*path, "workload"), "is not among the key's `workloads`. Add it there, or choose one of them")
         if table.expires is not None and table.expires.tzinfo is None:
             problems.add((*path, "expires"), "must say its offset, such as 2027-01-31T00:00:00Z")
         digest = bytes.fromhex(table.hash.removeprefix("sha256:"))
@@ -172,6 +203,7 @@ def keys_of(raw: Raw, problems: Problems) -> Mapping[bytes, Key]:
             hash=digest,
             principal=Principal(tenant=table.tenant, team=table.team, user=table.user, key=name),
             workload=table.workload,
+            workloads=None if table.workloads is None else frozenset(table.workloads),
             labels=frozenset(Label(label) for label in table.labels),
             expires=None if table.expires is None else table.expires.astimezone(UTC),
         )

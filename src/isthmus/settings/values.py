@@ -12,6 +12,7 @@ from typing import Literal
 from isthmus.domain.errors import ConfigError
 from isthmus.domain.offer import Offer, Workload
 from isthmus.domain.principal import Key
+from isthmus.perimeter.policy import Policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +22,10 @@ class Limits:
     max_body_bytes: int = 32 * 1024 * 1024
     max_header_bytes: int = 64 * 1024
     max_messages: int = 2000
-    max_connections: int = 4096
+    max_connections: int = 8192
+    """Sockets open at once, idle ones included."""
+    max_requests: int = 4096
+    """Requests worked on at once."""
     max_stream_seconds: float = 3600.0
     header_timeout: float = 10.0
     """How long a client may take to send its request's head, and then from one piece of its body to the next."""
@@ -36,6 +40,8 @@ class Server:
     host: str = "127.0.0.1"
     port: int = 8090
     limits: Limits = field(default_factory=Limits)
+    given: bool = False
+    """Host and port were given at the start, and what the file says of them does not count."""
 
     @property
     def is_loopback(self) -> bool:
@@ -63,6 +69,17 @@ class Store:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PerimeterSettings:
+    """How content is looked at."""
+
+    lineage: bool = True
+    surrogates: bool = False
+    """Whether stand-ins look like what they stand for."""
+    topics: Path | None = None
+    """Weights of the semantic gate; None: those that came along."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that is set, read once."""
 
@@ -72,6 +89,9 @@ class Settings:
     """By name, in the order of the file."""
     workloads: Mapping[str, Workload]
     """By name, in the order of the file. No name is both an offer's and a workload's."""
+    policy: Policy
+    """The rules of labels."""
+    perimeter: PerimeterSettings
     keys: Mapping[bytes, Key]
     """Of the file, by hash. Keys made by command are in the store."""
     default_workload: str

@@ -62,6 +62,24 @@ def test_a_file_of_ones_own_is_told_how_to_use(cache: Path, tmp_path: Path) -> N
     assert f'weights = "{own}"' in shown
 
 
+def test_a_name_that_is_none_is_told_those_that_are(cache: Path) -> None:
+    with pytest.raises(ConfigError, match="no model that isthmus knows") as caught:
+        run("pull", "nope")
+    assert open_models()[0].name in (caught.value.hint or "")
+    with pytest.raises(ConfigError) as caught:
+        run("pull", "qwen3-4")
+    assert "qwen3-4b" in (caught.value.hint or "")
+
+
+def test_suggestions_fit_a_narrow_window(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run("suggest", "--all").stdout.splitlines()
+    for model in open_models():
+        row = next(line for line in lines if line.startswith(f"{model.name} "))
+        assert len(row) <= 80
+        assert any(size in row for size in ("MB", "GB"))
+
+
 def test_weights_are_removed_by_name(kept: Path) -> None:
     assert json.loads(run("rm", "owner--name--file", "--json").stdout)["path"] == str(kept)
     assert not kept.exists()

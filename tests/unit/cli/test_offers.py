@@ -61,3 +61,16 @@ def test_people_get_tables(file: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "unlabelled only" in text
     assert "triage (default)" in text
     assert "isthmus.toml" in text
+
+
+def test_nothing_is_cut_in_a_narrow_window(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    command(file)
+    text = capsys.readouterr().out
+    assert "near · own · qwen3-32b at vllm" in text
+    assert "cleared for pii" in text
+    assert "$0.10 in, $0.4 out" in text
+    assert "tools ~json_schema" in text
+    assert all(len(line) <= 80 for line in text.splitlines() if str(file) not in line)

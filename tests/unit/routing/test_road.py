@@ -9,6 +9,7 @@ from tests.fakes.recorder import MemoryRecorder
 from tests.fakes.sender import DONE, USAGE, Behaviour, FakeResponse, FakeSender, completion, delta, refusal
 
 from isthmus.dialects.registry import dialect_of
+from isthmus.domain.crossing import WireRequest
 from isthmus.domain.errors import (
     ConfigError,
     InvalidRequest,
@@ -26,9 +27,9 @@ from isthmus.domain.errors import (
 )
 from isthmus.domain.label import Clearance, Label, Labelled
 from isthmus.domain.offer import Capabilities, Offer, Workload
-from isthmus.domain.ports import WireRequest
 from isthmus.domain.principal import Principal
 from isthmus.domain.usage import Price, Usage
+from isthmus.perimeter.gate import Gate
 from isthmus.routing.answer import Answer, Call
 from isthmus.routing.health import FAILURES_TO_OPEN
 from isthmus.routing.road import Road, RoadLimits
@@ -77,7 +78,7 @@ class Scene:
         self.ledger = MemoryRecorder()
         self.workload = Workload(name="w", offers=tuple(known), attempts=attempts)
         roster = Roster(offers=known, workloads={"w": self.workload}, default_workload="w", version="v1")
-        self.road = Road(roster, self.sender, self.ledger, limits=RoadLimits(messages=10), draw=lambda: 0.0)
+        self.road = Road(roster, self.sender, self.ledger, Gate(), limits=RoadLimits(messages=10), draw=lambda: 0.0)
 
     async def whole(self, asked: Call | None = None) -> bytes:
         async with await self.road.serve(asked or call()) as answer:
@@ -373,7 +374,7 @@ async def test_a_reload_changes_new_requests_and_leaves_those_under_way() -> Non
 
 async def test_what_would_be_decided_is_told_without_sending_or_recording() -> None:
     scene = Scene({"a": [completion()], "b": [completion()]})
-    decision = scene.road.decide(call())
+    decision = await scene.road.decide(call())
     assert [candidate.offer.name for candidate in decision.route] == ["a", "b"]
     assert scene.sender.sent == []
     assert scene.ledger.begun == []

@@ -1,0 +1,189 @@
+"""The texts of a request, wherever they stand, with their places.
+
+The walk knows nothing of a dialect's fields but the few names that tell a message, a role and a prompt's frame: every
+string of the body is a passage, also where a field is unknown, also inside tool arguments, also the names of fields.
+What no detector can read (images, audio, files by value) is told as such.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from isthmus.domain.errors import InvalidRequest
+from isthmus.domain.label import Label, label
+from isthmus.domain.value import quick_value
+
+Json: TypeAlias = Any
+Path: TypeAlias = tuple[str | int, ...]
+
+PART_LABELS = frozenset({"isthmus_labels", "isthmus-labels"})
+"""Field of a message or a part of one in which a client declares labels for just that. Taken out before sending."""
+
+_FRAME = frozenset(
+    {
+        "functions",
+        "generationConfig",
+        "instructions",
+        "model",
+        "output_config",
+        "response_format",
+        "system",
+        "systemInstruction",
+        "system_instruction",
+        "text",
+        "toolConfig",
+        "tool_choice",
+        "tool_config",
+        "tools",
+    }
+)
+"""Fields of a body that frame a conversation and are not part of it."""
+
+_CONVERSATION = frozenset({"messages", "contents", "input"})
+_FRAME_ROLES = frozenset({"system", "developer"})
+_STRUCTURE = frozenset({"id", "name", "role", "tool_call_id", "tool_use_id", "type"})
+_TEXT_KEY = 24
+"""Names of fields of at least this many characters, or with a character that no field of a dialect has, are looked at
+as texts too."""
+_PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
+_LONG_NUMBER = 10**5
+_DATA_URL = re.compile(r"data:(?!text/|application/json)[\w.+-]+/[\w.+-]+[;,]", re.IGNORECASE)
+_BINARY_KEYS = frozenset({"data", "file_data"})
+_BINARY_MARKS = frozenset({"mimeType", "mime_type", "media_type", "format", "filename"})
+_BASE64 = re.compile(r"[A-Za-z0-9+/_=\s-]*\Z")
+_IMAGE_KEYS = frozenset({"image_url", "fileData", "file_data", "file_id", "input_audio"})
+
+
+@quick_value()
+class Passage:
+    """One text of a request."""
+
+    path: Path
+    text: str
+    message: int | None
+    """Number of the run of messages of one role it belongs to; None: it belongs to none."""
+    frame: bool
+    """It is part of the system prompt, the tools or the options, not of what was said."""
+    declared: frozenset[Label]
+    """Labels the client declared for the part it stands in."""
+    fixed: bool = False
+    """It is a name of a field or a number: it cannot be replaced in its place."""
+
+    @property
+    def is_said(self) -> bool:
+        """Whether it is something somebody said, not the name of a role, a type or a tool."""
+        return self.message is not None and not self.fixed and self.path[-1] not in _STRUCTURE
+
+
+@dataclass(slots=True)
+class Passages:
+    """What stands in a body."""
+
+    texts: list[Passage]
+    unreadable: list[Path]
+    """Places of content that cannot be read."""
+    stripped: bool = False
+    """Whether labels of parts were taken out of the body, so that it must be written anew."""
+
+
+def where(path: Path) -> str:
+    """A place for people: `messages[2].content[0].text`. Long names, which clients make up, are cut."""
+    out = ""
+    for step in path:
+        if isinstance(step, int):
+            out += f"[{step}]"
+        else:
+            name = step if len(step) <= _TEXT_KEY and _PLAIN_KEY.match(step) else "(a name)"
+            out += f".{name}" if out else name
+    return out
+
+
+def passages(body: Json) -> Passages:
+    """The texts of a decoded body, in order. Labels of parts are taken out of `body` on the way.
+
+    Raises:
+        InvalidRequest: labels of a part are not a list of labels.
+    """
+    found = Passages([], [])
+    if not isinstance(body, dict):
+        return found
+    for name, value in body.items():
+        if name in _CONVERSATION and isinstance(value, list):
+            run, role = -1, None
+            for index, message in enumerate(value):
+                spoken = message.get("role") if isinstance(message, dict) else None
+                if spoken != role or run < 0:
+                    run, role = run + 1, spoken
+                _walk(found, message, (name, index), run, spoken in _FRAME_ROLES, frozenset())
+        else:
+            _walk(found, value, (name,), None, name in _FRAME, frozenset())
+    return found
+
+
+def _walk(
+    found: Passages, value: Json, path: Path, message: int | None, frame: bool, declared: frozenset[Label]
+) -> None:
+    # Recursion is bounded: the JSON decoder refuses what is nested deeper than 1,000.
+    if isinstance(value, str):
+        if value:
+            if _DATA_URL.match(value):
+                found.unreadable.append(path)
+            else:
+                found.texts.append(Passage(path, value, message, frame, declared))
+    elif isinstance(value, dict):
+        for name in PART_LABELS & value.keys():
+            if len(path) > 1 or name != "isthmus-labels":
+                declared |= _declared(value.pop(name), path)
+                found.stripped = True
+        binary = _is_binary(value)
+        for name, inner in value.items():
+            if len(name) >= _TEXT_KEY or not _PLAIN_KEY.match(name):
+                found.texts.append(Passage((*path, name), name, message, frame, declared, fixed=True))
+            if name in _IMAGE_KEYS and not (isinstance(inner, dict) and "data" in inner):
+                found.unreadable.append((*path, name))
+            if binary and name in _BINARY_KEYS and isinstance(inner, str) and _BASE64.match(inner):
+                found.unreadable.append((*path, name))
+            else:
+                _walk(found, inner, (*path, name), message, frame, declared)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            _walk(found, inner, (*path, index), message, frame, declared)
+    elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) >= _LONG_NUMBER:
+        found.texts.append(Passage(path, str(value), message, frame, declared, fixed=True))
+
+
+def _is_binary(value: Mapping[str, Json]) -> bool:
+    """Whether a part holds content by value that is no text."""
+    kinds = [value[name] for name in _BINARY_MARKS if name in value]
+    return bool(kinds) and not any(str(kind).startswith(("text/", "application/json")) for kind in kinds)
+
+
+def _declared(value: Json, path: Path) -> frozenset[Label]:
+    names = value.split(",") if isinstance(value, str) else value
+    try:
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError("it takes a list of names")
+        return frozenset(label(name.strip()) for name in names)
+    except ValueError as exc:
+        raise InvalidRequest(f"The labels of a part are not labels: {exc}.", param=where(path)) from exc
+
+
+def replaced(body: Json, texts: Mapping[Path, str]) -> Json:
+    """The body with other texts in some places. Shares what is unchanged with the old one."""
+    tree: dict[str | int, Any] = {}
+    for path, text in texts.items():
+        node = tree
+        for step in path[:-1]:
+            node = node.setdefault(step, {})
+        node[path[-1]] = text
+    return _replaced(body, tree) if tree else body
+
+
+def _replaced(value: Json, tree: dict[str | int, Any]) -> Json:
+    fresh: Any = value.copy()  # a dict or a list
+    for step, inner in tree.items():
+        fresh[step] = inner if isinstance(inner, str) else _replaced(value[step], inner)
+    return fresh

@@ -1,0 +1,331 @@
+"""The perimeter in force: rules, detectors and lineage, applied to the content of requests.
+
+Looking at content is work for a processor, not for an event loop: short texts are looked at in place, the rest in
+threads. Whatever fails or takes too long counts as found, never as clean.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+
+from isthmus.domain.finding import Finding
+from isthmus.domain.label import Label, Labelled
+from isthmus.domain.offer import Offer, Workload
+from isthmus.domain.ports import Detector
+from isthmus.perimeter.inspection import Inspection, Mark, Marks, label_of_kind
+from isthmus.perimeter.lineage import Lineage, Seen
+from isthmus.perimeter.passages import Passage, passages, replaced
+from isthmus.perimeter.policy import UNREADABLE, Policy
+from isthmus.perimeter.pseudonyms import Pseudonyms
+from isthmus.perimeter.redaction import Stretch, redact, stretches
+
+log = logging.getLogger("isthmus.perimeter")
+
+T = TypeVar("T")
+
+_INLINE_CHARACTERS = 2048
+"""Texts up to this many characters are looked at in place (under a millisecond); a thread costs more than that."""
+
+_RULES_SECONDS = 5.0
+_SEMANTIC_SECONDS = 30.0
+_SHORTEST_TOPIC = 12
+"""Characters below which a text has no topic to be recognised."""
+
+_threads = ThreadPoolExecutor(2, thread_name_prefix="isthmus-perimeter")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lowered:
+    """A request with labels taken off."""
+
+    body: bytes
+    pseudonyms: Pseudonyms | None
+    """None: nothing is to be put back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Perimeter:
+    """What is in force. A reload makes a new one."""
+
+    policy: Policy = field(default_factory=Policy)
+    detectors: Sequence[Detector] = ()
+    lineage: Lineage | None = None
+    key: bytes = b""
+    """Of this installation: what conversations and pseudonyms are derived with."""
+    surrogates: bool = False
+    """Whether stand-ins look like what they stand for."""
+
+    @property
+    def armed(self) -> bool:
+        """Whether content is looked at."""
+        return self.policy.has_rules or self.lineage is not None
+
+    # ------------------------------------------------------------------------------------------------------- looking
+
+    async def inspect(
+        self,
+        body: bytes,
+        *,
+        tenant: str,
+        conversation: str | None,
+        workload: Workload,
+        declared: tuple[Labelled, ...],
+        offers: Sequence[Offer],
+        origin: str | None,
+    ) -> Inspection:
+        """Look at a request.
+
+        Args:
+            body: as the client sent it, JSON.
+            tenant: whose text it is; it is compared with no other tenant's.
+            conversation: as declared; None: not.
+            workload: says how content counts that cannot be read.
+            declared: labels of the whole request.
+            offers: that could serve it: what cannot leave own ground needs no look at its topics.
+            origin: of what is remembered of it, such as `request req_…`; None: nothing is to be remembered.
+
+        Raises:
+            InvalidRequest: labels of a part are not labels.
+        """
+        decoded = msgspec.json.decode(body)
+        found = passages(decoded)
+        if found.unreadable:
+            names = {UNREADABLE} if workload.unreadable is None else workload.unreadable
+            declared += tuple(Labelled(name, "workload", None, "unreadable content") for name in sorted(names))
+        inspection = Inspection(
+            tenant=tenant,
+            conversation=conversation or self._conversation(tenant, found.texts),
+            declared=declared,
+            body=decoded,
+            stripped=found.stripped,
+            passages=found.texts,
+        )
+        joined = _runs(found.texts)
+        texts = list(dict.fromkeys([*(passage.text for passage in found.texts), *(run.text for run in joined)]))
+        inspection.memory, failed = await self._look(tenant, texts)
+        self._put(inspection, joined)
+        inspection.declared += failed
+        topics = self._topics(inspection, offers)
+        if topics:
+            await self._look_for_topics(inspection, topics)
+            self._put(inspection, joined)
+        if self.lineage is not None and origin is not None:
+            await self._remember(inspection, self.lineage, origin)
+        return inspection
+
+    async def look(self, tenant: str, texts: Sequence[str]) -> tuple[dict[str, Marks], tuple[Labelled, ...]]:
+        """Marks of texts that are about to leave; and the labels of what could not be looked at."""
+        return await self._look(tenant, texts)
+
+    async def _look(self, tenant: str, texts: Sequence[str]) -> tuple[dict[str, Marks], tuple[Labelled, ...]]:
+        """By rules and by lineage."""
+        memory: dict[str, Marks] = dict.fromkeys(texts, ())
+        failed: tuple[Labelled, ...] = ()
+        size = sum(map(len, texts))
+        for detector in self.detectors:
+            if detector.tier == "rules":
+                failed += await self._find(detector, texts, memory, size=size, seconds=_RULES_SECONDS)
+        lineage = self.lineage
+        if lineage is not None:
+            try:
+                recalled = await _within(_RULES_SECONDS, lambda: lineage.recall(tenant, texts))
+            except Exception as exc:
+                log.error("lineage could not be asked: %s", type(exc).__name__)
+                names = sorted(name for name, rule in self.policy.rules.items() if rule.remember_days > 0)
+                failed += tuple(Labelled(name, "lineage", None, "lineage could not be asked") for name in names)
+            else:
+                for text, recollections in zip(texts, recalled, strict=True):
+                    memory[text] += tuple(
+                        Mark(found.label, "lineage", found.origin, found.start, found.end, "", False)
+                        for found in recollections
+                    )
+        return memory, failed
+
+    async def _find(
+        self, detector: Detector, texts: Sequence[str], memory: dict[str, Marks], *, size: int, seconds: float
+    ) -> tuple[Labelled, ...]:
+        """Add what a detector finds to the memory; returns its labels as found where it fails."""
+        labels = label_of_kind(self.policy)
+        try:
+            if size <= _INLINE_CHARACTERS and detector.tier == "rules":
+                found = detector.find(texts)
+            else:
+                found = await _within(seconds, lambda: detector.find(texts))
+            for text, findings in zip(texts, found, strict=True):
+                memory[text] += tuple(
+                    Mark(name, "detector", finding.kind, finding.start, finding.end, finding.kind, finding.exact)
+                    for finding in findings
+                    for name in labels.get(finding.kind, ())
+                )
+        except Exception as exc:  # whatever it is: what was not looked at is not clean. Its text may quote content.
+            log.error("detector %s failed: %s", detector.name, type(exc).__name__)
+            names = {name for kind in detector.kinds for name in labels.get(kind, ())}
+            return tuple(Labelled(name, "detector", None, f"{detector.name} failed") for name in sorted(names))
+        return ()
+
+    def _topics(self, inspection: Inspection, offers: Sequence[Offer]) -> list[Detector]:
+        """The semantic detectors that could still change where the request may go."""
+        wanted: list[Detector] = []
+        labels = label_of_kind(self.policy)
+        direct, lowerable = inspection.direct(), inspection.lowerable(self.policy)
+        for detector in self.detectors:
+            if detector.tier != "semantic":
+                continue
+            fresh = {name for kind in detector.kinds for name in labels.get(kind, ())} - direct
+            closed = self.policy.closure(fresh)
+            if fresh and any(
+                self.policy.missing(offer, closed) and self.policy.lowered(offer, direct, lowerable) is not None
+                for offer in offers
+            ):
+                wanted.append(detector)
+        return wanted
+
+    async def _look_for_topics(self, inspection: Inspection, detectors: Sequence[Detector]) -> None:
+        texts = [
+            text
+            for text in dict.fromkeys(passage.text for passage in inspection.passages if not passage.fixed)
+            if len(text) >= _SHORTEST_TOPIC
+        ]
+        for detector in detectors:
+            failed = await self._find(detector, texts, inspection.memory, size=0, seconds=_SEMANTIC_SECONDS)
+            inspection.declared += failed
+
+    @staticmethod
+    def _put(inspection: Inspection, joined: Sequence[_Run]) -> None:
+        """Give each passage its marks, and what only shows when the parts of a message are read together."""
+        inspection.marks = [inspection.memory[passage.text] for passage in inspection.passages]
+        for run in joined:
+            for mark in inspection.memory[run.text]:
+                index = run.across(mark.start, mark.end)
+                if index is not None:
+                    passage = inspection.passages[index]
+                    spread = Mark(mark.label, mark.source, mark.finder, 0, len(passage.text), mark.kind, False)
+                    inspection.marks[index] += (spread,)
+
+    def _conversation(self, tenant: str, texts: Sequence[Passage]) -> str:
+        """The name of a conversation that has none: from how it begins, which its later turns repeat."""
+        first = next((passage.text for passage in texts if passage.is_said and not passage.frame), "")
+        data = f"{tenant}\0{first}".encode("utf-8", "surrogatepass")
+        return "begins:" + hashlib.blake2b(data, key=self.key[:64], digest_size=12).hexdigest()
+
+    # ------------------------------------------------------------------------------------------------------ lowering
+
+    def lower(self, inspection: Inspection, labels: frozenset[Label]) -> Lowered:
+        """Take labels off a request. Only for labels that are lowerable (`Inspection.lowerable`)."""
+        pseudonyms = Pseudonyms(
+            self.key,
+            tenant=inspection.tenant,
+            conversation=inspection.conversation,
+            style="surrogate" if self.surrogates else "placeholder",
+            texts=[passage.text for passage in inspection.passages],
+        )
+        redacted = {name for name in labels if self.policy.rule(name).lower == "redact"}
+        texts = {}
+        for index, passage in enumerate(inspection.passages):
+            gone, kept = inspection.findings(index, redacted), inspection.findings(index, labels - redacted)
+            if gone or kept:
+                texts[passage.path] = _lowered(passage.text, gone, kept, pseudonyms)
+        body = msgspec.json.encode(replaced(inspection.body, texts))
+        return Lowered(body=body, pseudonyms=pseudonyms if pseudonyms.originals else None)
+
+    # --------------------------------------------------------------------------------------------------- remembering
+
+    async def _remember(self, inspection: Inspection, lineage: Lineage, origin: str) -> None:
+        seen = [
+            Seen(
+                text=passage.text,
+                labels=self._expiries(inspection.sticky(index, self.policy)),
+                boilerplate=passage.frame,
+                origin=origin,
+            )
+            for index, passage in enumerate(inspection.passages)
+            if not passage.fixed
+        ]
+        await self._keep(lineage, inspection, seen)
+
+    async def remember_answer(self, inspection: Inspection, texts: Iterable[str], origin: str) -> None:
+        """What was made from labelled input bears its labels."""
+        lineage = self.lineage
+        if lineage is None:
+            return
+        labels: set[Label] = set()
+        for index in range(len(inspection.passages)):
+            labels |= inspection.sticky(index, self.policy)
+        labels.update(labelled.label for labelled in inspection.declared)
+        expiries = self._expiries(labels)
+        seen = [Seen(text=text, labels=expiries, origin=origin) for text in texts if text]
+        await self._keep(lineage, inspection, seen)
+
+    def _expiries(self, labels: Iterable[Label]) -> dict[Label, float | None]:
+        days = {name: self.policy.rule(name).remember_days for name in labels}
+        return {name: 86400 * count for name, count in days.items() if count > 0}
+
+    @staticmethod
+    async def _keep(lineage: Lineage, inspection: Inspection, seen: Sequence[Seen]) -> None:
+        if seen:
+            await _within(_RULES_SECONDS, lambda: lineage.remember(inspection.tenant, inspection.conversation, seen))
+
+
+def _lowered(text: str, gone: Sequence[Finding], kept: Sequence[Finding], pseudonyms: Pseudonyms) -> str:
+    """The text with some stretches redacted and others replaced. What overlaps a redacted stretch goes with it."""
+    holes = [
+        each
+        for each in stretches(text, [*gone, *kept])
+        if any(found.start < each.end and each.start < found.end for found in gone)
+    ]
+    out, at = "", 0
+    for hole in (*holes, Stretch(len(text), len(text), "")):
+        inner = [Finding(f.kind, f.start - at, f.end - at) for f in kept if at <= f.start and f.end <= hole.start]
+        out += pseudonyms.replace(text[at : hole.start], inner)
+        if hole.end > hole.start:
+            out += redact(text[hole.start : hole.end], [Finding(hole.kind, 0, hole.end - hole.start)])
+        at = hole.end
+    return out
+
+
+async def _within(seconds: float, work: Callable[[], T]) -> T:
+    async with asyncio.timeout(seconds):
+        return await asyncio.get_running_loop().run_in_executor(_threads, work)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Texts that stand next to one another in messages of one role, read as one."""
+
+    text: str
+    ends: tuple[int, ...]
+    indices: tuple[int, ...]
+
+    def across(self, start: int, end: int) -> int | None:
+        """The passage a stretch begins in, when it goes on in the next; else None: its passage knows of it itself."""
+        begin = 0
+        for index, stop in zip(self.indices, self.ends, strict=True):
+            if begin <= start < stop:
+                return index if end > stop else None
+            begin = stop
+        return None
+
+
+def _runs(texts: Sequence[Passage]) -> list[_Run]:
+    """What a secret could be spread over: parts and messages that follow one another."""
+    groups: dict[int, list[int]] = {}
+    for index, passage in enumerate(texts):
+        if passage.message is not None and passage.is_said:
+            groups.setdefault(passage.message, []).append(index)
+    runs = []
+    for indices in groups.values():
+        if len(indices) > 1:
+            ends, total = [], 0
+            for index in indices:
+                total += len(texts[index].text)
+                ends.append(total)
+            runs.append(_Run("".join(texts[index].text for index in indices), tuple(ends), tuple(indices)))
+    return runs

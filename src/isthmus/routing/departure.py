@@ -1,0 +1,106 @@
+"""A request on its way out: lowered, translated and cleared for each offer that is tried."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import msgspec
+
+from isthmus.domain.crossing import Crossing
+from isthmus.domain.decision import Candidate
+from isthmus.domain.label import Label, Labelled
+from isthmus.perimeter.gate import Gate
+from isthmus.perimeter.inspection import Inspection
+from isthmus.perimeter.perimeter import Perimeter
+from isthmus.routing.answer import Call
+from isthmus.routing.reading import Reading
+from isthmus.routing.translation import Translation, TranslationPlan
+
+_NONE: frozenset[Label] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What is known of what a request says."""
+
+    perimeter: Perimeter
+    """The one that looked."""
+    inspection: Inspection
+    labels: tuple[Labelled, ...]
+    direct: frozenset[Label]
+    lowerable: frozenset[Label]
+    sticks: bool
+    """Whether the answer bears labels that are to be recognised later."""
+
+    @classmethod
+    def of(cls, perimeter: Perimeter, inspection: Inspection) -> Self:
+        policy = perimeter.policy
+        direct = inspection.direct()
+        lowerable = inspection.lowerable(policy)
+        return cls(
+            perimeter=perimeter,
+            inspection=inspection,
+            labels=inspection.labels(policy),
+            direct=direct,
+            lowerable=lowerable,
+            sticks=perimeter.lineage is not None and bool(direct - lowerable),
+        )
+
+
+class Departure:
+    """Prepares what is sent to the offers of one request. Each way of lowering is done at most once."""
+
+    __slots__ = ("_call", "_content", "_direct", "_gate", "_plans", "_reading")
+
+    def __init__(self, gate: Gate, call: Call, reading: Reading, content: Content | None) -> None:
+        self._gate = gate
+        self._call = call
+        self._reading = reading
+        self._content = content
+        self._plans: dict[frozenset[Label], tuple[TranslationPlan, frozenset[str]]] = {}
+        if content is not None:
+            self._direct = content.direct
+        elif reading.labels:
+            self._direct = frozenset(labelled.label for labelled in reading.labels)
+        else:
+            self._direct = _NONE
+
+    def to(self, candidate: Candidate) -> tuple[Translation, Crossing]:
+        """What is sent to an offer, and how its answer becomes the client's.
+
+        Raises:
+            InvalidRequest: the body is not a request of the client's dialect.
+            Unsupported: the offer's dialect cannot say what the request says.
+            PerimeterDenied: the offer is not cleared, by rules that changed since it was chosen.
+        """
+        plan, stand_ins = self._plan(candidate.lowered)
+        translation = plan.to(candidate.offer)
+        crossing = self._gate.cross(
+            candidate.offer,
+            translation.request,
+            None if self._content is None else self._content.inspection,
+            direct=self._direct,
+            lowered=candidate.lowered,
+            stand_ins=stand_ins,
+        )
+        return translation, crossing
+
+    def _plan(self, lowered: frozenset[Label]) -> tuple[TranslationPlan, frozenset[str]]:
+        known = self._plans.get(lowered)
+        if known is None:
+            known = self._plans[lowered] = self._planned(lowered)
+        return known
+
+    def _planned(self, lowered: frozenset[Label]) -> tuple[TranslationPlan, frozenset[str]]:
+        call, content, facts = self._call, self._content, self._reading.facts
+        if content is None:
+            return TranslationPlan(call.dialect, call.body, facts), frozenset()
+        body, pseudonyms = call.body, None
+        if lowered:
+            taken = content.perimeter.lower(content.inspection, lowered)
+            body, pseudonyms = taken.body, taken.pseudonyms
+        elif content.inspection.stripped:
+            body = msgspec.json.encode(content.inspection.body)
+        plan = TranslationPlan(call.dialect, body, facts, pseudonyms=pseudonyms, listen=content.sticks)
+        return plan, frozenset() if pseudonyms is None else frozenset(pseudonyms.originals)

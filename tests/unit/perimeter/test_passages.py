@@ -1,0 +1,114 @@
+"""Every text of a body is seen, whatever field it stands in."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isthmus.domain.errors import InvalidRequest
+from isthmus.perimeter.passages import passages, replaced, where
+
+CANARY = "canary-7f3a"
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abcdef", max_size=6), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@st.composite
+def bodies_with_a_canary(draw: st.DrawFn) -> dict[str, Any]:
+    """A body with the canary somewhere: as a text, inside one, or as a name."""
+    holder: Any = draw(st.sampled_from([CANARY, f"so {CANARY} it is", {CANARY: 1}]))
+    for _ in range(draw(st.integers(0, 5))):
+        beside = draw(json_values)
+        holder = draw(st.sampled_from([[beside, holder], {"content": holder, "x": beside}, {"text": holder}]))
+    field = draw(st.sampled_from(["messages", "contents", "input", "tools", "system", "metadata", "unknown_field"]))
+    return {"model": "m", field: draw(st.sampled_from([holder, [holder], [{"role": "user", "content": holder}]]))}
+
+
+@given(bodies_with_a_canary())
+def test_no_text_is_overlooked(body: dict[str, Any]) -> None:
+    assert any(CANARY in passage.text for passage in passages(body).texts)
+
+
+@given(bodies_with_a_canary())
+def test_a_text_is_replaced_where_it_stands_and_nowhere_else(body: dict[str, Any]) -> None:
+    found = [passage for passage in passages(body).texts if not passage.fixed and passage.message is not None]
+    for passage in found:
+        again = replaced(body, {passage.path: "other"})
+        texts = {other.path: other.text for other in passages(again).texts}
+        assert texts.pop(passage.path) == "other"
+        before = {other.path: other.text for other in passages(body).texts}
+        before.pop(passage.path)
+        assert texts == before
+
+
+def test_a_place_is_told_without_words_that_a_client_made_up() -> None:
+    assert where(("messages", 2, "content", 0, "text")) == "messages[2].content[0].text"
+    assert where(("tools", 0, "my secret name is")) == "tools[0].(a name)"
+
+
+def test_what_frames_a_conversation_is_told_from_what_is_said() -> None:
+    body = {
+        "messages": [{"role": "system", "content": "be brief"}, {"role": "user", "content": "hello"}],
+        "tools": [{"function": {"name": "look", "description": "looks"}}],
+    }
+    frames = {passage.text: passage.frame for passage in passages(body).texts}
+    assert frames["be brief"]
+    assert frames["looks"]
+    assert not frames["hello"]
+
+
+def test_messages_of_one_role_that_follow_one_another_are_one_run() -> None:
+    body = {"messages": [{"role": role, "content": "x"} for role in ("user", "user", "assistant", "user")]}
+    assert [p.message for p in passages(body).texts if p.text == "x"] == [0, 0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+        {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}},
+        {"inlineData": {"mimeType": "image/png", "data": "AAAA"}},
+        {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
+        {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,AAAA"}},
+        {"fileData": {"fileUri": "gs://x", "mimeType": "image/png"}},
+    ],
+)
+def test_what_cannot_be_read_is_told(part: dict[str, Any]) -> None:
+    found = passages({"messages": [{"role": "user", "content": [part]}]})
+    assert found.unreadable
+    assert not any(passage.text == "AAAA" for passage in found.texts)
+
+
+def test_text_by_value_is_read() -> None:
+    part = {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "a canary"}}
+    found = passages({"messages": [{"role": "user", "content": [part]}]})
+    assert not found.unreadable
+    assert "a canary" in [passage.text for passage in found.texts]
+
+
+def test_labels_of_a_part_hold_for_all_in_it_and_are_taken_out() -> None:
+    part = {"type": "text", "text": "x", "isthmus_labels": ["phi"]}
+    body = {"messages": [{"role": "user", "content": [part, {"type": "text", "text": "y"}]}]}
+    found = passages(body)
+    assert {p.text: set(p.declared) for p in found.texts if p.text in "xy"} == {"x": {"phi"}, "y": set()}
+    assert found.stripped
+    assert "isthmus_labels" not in part
+
+
+@pytest.mark.parametrize("labels", [["Not A Label"], 7, [7], {"phi": True}])
+def test_labels_of_a_part_that_are_none_are_refused(labels: object) -> None:
+    body = {"messages": [{"role": "user", "content": [{"text": "x", "isthmus_labels": labels}]}]}
+    with pytest.raises(InvalidRequest, match="labels of a part") as caught:
+        passages(body)
+    assert caught.value.param == "messages[0].content[0]"
+
+
+def test_long_numbers_are_texts_too() -> None:
+    body = {"contents": [{"parts": [{"functionCall": {"args": {"card": 4111111111111111}}}]}]}
+    assert "4111111111111111" in [passage.text for passage in passages(body).texts]
