@@ -17,6 +17,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, cast
 
 import uvicorn
@@ -28,7 +29,7 @@ from isthmus.domain.offer import Offer
 from isthmus.gateway.connection import Connections
 from isthmus.gateway.gateway import Gateway, GatewayLimits, Readiness
 from isthmus.gateway.keyring import KeyRing
-from isthmus.ledger.fingerprints import FingerprintFile, derive, installation_key, key_file, lineage_file
+from isthmus.ledger.fingerprints import FingerprintFile, derive, installation_key, key_file, lineage_file, lineage_key
 from isthmus.ledger.keys import KeyStore
 from isthmus.ledger.store import open_store
 from isthmus.ledger.writer import LedgerWriter
@@ -58,6 +59,7 @@ class App:
     """The parts, running."""
 
     settings: Settings
+    store_file: Path
     road: Road
     gateway: Gateway
     keyring: KeyRing
@@ -86,7 +88,7 @@ class App:
         if here.given:
             server = replace(settings.server, host=here.host, port=here.port, given=True)
             settings = replace(settings, server=server)
-        perimeter = await asyncio.to_thread(perimeter_of, settings, self.gate.perimeter.lineage)
+        perimeter = await asyncio.to_thread(perimeter_of, settings, self.store_file, self.gate.perimeter.lineage)
         self.settings = settings
         self.gate.perimeter = perimeter
         self.road.roster = roster_of(settings)
@@ -108,13 +110,14 @@ def roster_of(settings: Settings) -> Roster:
     )
 
 
-def perimeter_of(settings: Settings, lineage: Lineage | None = None) -> Perimeter:
+def perimeter_of(settings: Settings, store: Path, lineage: Lineage | None = None) -> Perimeter:
     """The rules of labels in force, with the detectors and the memory they need.
 
     Without rules nothing is loaded: the detectors' libraries are as large as all the rest. May take a second.
 
     Args:
         settings: with the rules.
+        store: file of the ledger; what the perimeter keeps lies beside it.
         lineage: that was in force before, to be kept.
 
     Raises:
@@ -124,12 +127,11 @@ def perimeter_of(settings: Settings, lineage: Lineage | None = None) -> Perimete
     policy = settings.policy
     if not policy.has_rules:
         return Perimeter()
-    key = installation_key(key_file(settings.state_dir))
+    key = installation_key(key_file(store))
     if not settings.perimeter.lineage:
         lineage = None
     elif lineage is None:
-        fingerprints = FingerprintFile(lineage_file(settings.state_dir / "isthmus.db"))
-        lineage = Lineage(fingerprints, derive(key, "lineage"), clock=time.time)
+        lineage = Lineage(FingerprintFile(lineage_file(store)), lineage_key(key), clock=time.time)
     return Perimeter(
         policy=policy,
         detectors=detectors_for({kind for rule in policy.rules.values() for kind in rule.kinds}),
@@ -150,7 +152,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         on_failure=settings.store.on_failure,
     )
     engines = EmbeddedEngines(settings.cache_dir)
-    gate = Gate(await asyncio.to_thread(perimeter_of, settings))
+    gate = Gate(await asyncio.to_thread(perimeter_of, settings, store.path))
     sender = HttpSender(gate, engine_address=engines.address)
     try:
         await asyncio.to_thread(writer.start)
@@ -172,7 +174,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
                 body_bytes=settings.server.limits.max_body_bytes, in_flight=settings.server.limits.max_requests
             ),
         )
-        app = App(settings, road, gateway, keyring, keys, gate, engines, writer)
+        app = App(settings, store.path, road, gateway, keyring, keys, gate, engines, writer)
         gateway.readiness = lambda: app.readiness
         app.read_keys()
         await engines.start(settings.offers.values())
@@ -188,6 +190,7 @@ async def serve(app: App, *, started: Callable[[str, int], Coroutine[None, None,
     """Serve HTTP until SIGINT or SIGTERM; then let what is under way end, for as long as the settings allow.
 
     Args:
+        app: the parts, running.
         started: called once the address is bound, with host and port: of port 0 only the system knows which it is.
 
     Raises:

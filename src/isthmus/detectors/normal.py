@@ -46,8 +46,14 @@ _LOOKALIKES = str.maketrans(
     "АВЕЅІЈКМНОРСТУХҮЗаеіјорсухѕһԁԛԝɡαοινρτυχκΑΒΕΖΗΙΚΜΝΟΡΤΥΧіՏՕսոհƽ",
     "ABESIJKMHOPCTYXY3aeijopcyxshdqwgaoivptuxkABEZHIKMNOPTYXiSOunhs",
 )
-_MIXED = re.compile(r"[\w.@+-]*(?:[A-Za-z0-9@][Ͱ-ӿԀ-֏]|[Ͱ-ӿԀ-֏][A-Za-z0-9@])[\w.@+-]*")
-"""A token of more than one script. A word of Cyrillic or Greek alone is left as it is."""
+_MIXED = re.compile(r"[A-Za-z0-9@][Ͱ-ӿԀ-֏]|[Ͱ-ӿԀ-֏][A-Za-z0-9@]")
+_TOKEN = re.compile(r"[\w.@+-]+")
+
+
+def _in_one_script(match: re.Match[str]) -> str:
+    """A token of more than one script in Latin letters. A word of Cyrillic or Greek alone is left as it is."""
+    token = match[0]
+    return token.translate(_LOOKALIKES) if not token.isascii() and _MIXED.search(token) else token
 
 
 class _Letters(dict[int, int]):
@@ -107,7 +113,7 @@ def fold(text: str) -> View:
         text, places = _rewrite(text, _UNEVEN, _level)
     text = text.translate(_LETTERS)
     if _MIXED.search(text):
-        text = _MIXED.sub(lambda match: match[0].translate(_LOOKALIKES), text)
+        text = _TOKEN.sub(_in_one_script, text)
     return View(text, places)
 
 

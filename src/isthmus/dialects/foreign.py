@@ -14,6 +14,7 @@ from isthmus.domain.message import Extra, Json
 HARMLESS: Mapping[str, frozenset[str]] = {
     "openai-chat": frozenset(
         {
+            "id",  # of an earlier answer's message, as clients return it
             "annotations",  # citations of an earlier answer, as clients return it
             "max_completion_tokens",  # which of two names was used; the number is in `max_output_tokens`
             "prompt_cache_breakpoint",  # which of two forms was used; the mark is in `cache`
@@ -28,6 +29,19 @@ HARMLESS: Mapping[str, frozenset[str]] = {
 }
 
 
+NEUTRAL: Mapping[str, Mapping[str, Json]] = {
+    "openai-chat": {
+        "ignore_eos": False,
+        "length_penalty": 1,
+        "min_p": 0,
+        "repetition_penalty": 1,
+        "skip_special_tokens": True,
+        "verbosity": "medium",
+    },
+}
+"""Values that say what every dialect means when nothing is said."""
+
+
 def own_fields(extra: Extra | None, *, dialect: str, where: str = "") -> Mapping[str, Json]:
     """The fields that `dialect` wrote itself.
 
@@ -37,15 +51,18 @@ def own_fields(extra: Extra | None, *, dialect: str, where: str = "") -> Mapping
         where: path of the value that carries `extra`, for the message.
 
     Raises:
-        Unsupported: the fields are another dialect's, say something (null and empty lists do not), and are not harmless
-            to leave out.
+        Unsupported: the fields are another dialect's, say something (null, empty lists and objects, and `NEUTRAL`
+            values do not), and are not harmless to leave out.
     """
     if extra is None or not extra.fields:
         return {}
     if extra.dialect == dialect:
         return extra.fields
     for name, value in extra.fields.items():
-        if value is None or value == []:
+        if value is None or value in ([], {}):
+            continue
+        neutral = NEUTRAL.get(extra.dialect, {})
+        if name in neutral and value == neutral[name]:
             continue
         if name not in HARMLESS.get(extra.dialect, frozenset()):
             param = f"{where}.{name}" if where else name

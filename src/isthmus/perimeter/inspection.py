@@ -44,6 +44,8 @@ class Inspection:
     tenant: str
     conversation: str
     """As declared, or told from its beginning: where pseudonyms stay the same."""
+    thread: str = ""
+    """The conversation as lineage counts it: as declared, or that of the longest earlier request this one continues."""
     declared: tuple[Labelled, ...]
     """Labels of the whole request: from key, workload, header, metadata, and what could not be looked at."""
     body: Json = None
@@ -90,15 +92,24 @@ class Inspection:
         return tuple(dict.fromkeys(found))
 
     def sticky(self, index: int, policy: Policy) -> frozenset[Label]:
-        """Labels that stick to all of a passage: not those of stretches that a transform may take out."""
+        """Labels that stick to all of a passage.
+
+        Not those of stretches that a transform may take out, and not those of a stretch that was recognised: it stays
+        labelled itself, and would else label the template around it, and then every request that uses the template.
+        """
         passage = self.passages[index]
         found = set(passage.declared)
         if not passage.frame:
             found.update(labelled.label for labelled in self.declared)
         for mark in self.marks[index]:
-            if not (mark.exact and policy.rule(mark.label).lower in {"redact", "pseudonymise"}):
+            taken_out = mark.exact and policy.rule(mark.label).lower in {"redact", "pseudonymise"}
+            if not taken_out and mark.source != "lineage":
                 found.add(mark.label)
         return frozenset(found)
+
+    def binding(self, policy: Policy) -> frozenset[Label]:
+        """Labels that an answer bears: all but those that a transform may take off."""
+        return self.direct() - self.lowerable(policy)
 
     def findings(self, index: int, labels: Iterable[Label]) -> list[Finding]:
         """The exact stretches of a passage that bear one of the labels."""

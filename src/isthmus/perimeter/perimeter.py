@@ -118,6 +118,8 @@ class Perimeter:
             await self._look_for_topics(inspection, topics)
             self._put(inspection, joined)
         if self.lineage is not None and origin is not None:
+            said = [passage.text for passage in found.texts if passage.is_said and not passage.frame]
+            inspection.thread = conversation or self.lineage.conversation(tenant, said)
             await self._remember(inspection, self.lineage, origin)
         return inspection
 
@@ -256,11 +258,7 @@ class Perimeter:
         lineage = self.lineage
         if lineage is None:
             return
-        labels: set[Label] = set()
-        for index in range(len(inspection.passages)):
-            labels |= inspection.sticky(index, self.policy)
-        labels.update(labelled.label for labelled in inspection.declared)
-        expiries = self._expiries(labels)
+        expiries = self._expiries(inspection.binding(self.policy))
         seen = [Seen(text=text, labels=expiries, origin=origin) for text in texts if text]
         await self._keep(lineage, inspection, seen)
 
@@ -271,7 +269,7 @@ class Perimeter:
     @staticmethod
     async def _keep(lineage: Lineage, inspection: Inspection, seen: Sequence[Seen]) -> None:
         if seen:
-            await _within(_RULES_SECONDS, lambda: lineage.remember(inspection.tenant, inspection.conversation, seen))
+            await _within(_RULES_SECONDS, lambda: lineage.remember(inspection.tenant, inspection.thread, seen))
 
 
 def _lowered(text: str, gone: Sequence[Finding], kept: Sequence[Finding], pseudonyms: Pseudonyms) -> str:

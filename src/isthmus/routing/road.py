@@ -38,7 +38,6 @@ from isthmus.domain.ports import Recorder, Sender, WireResponse
 from isthmus.domain.principal import Principal
 from isthmus.perimeter.denial import denial
 from isthmus.perimeter.gate import Gate
-from isthmus.perimeter.passages import PART_LABELS
 from isthmus.routing.answer import Answer, Call
 from isthmus.routing.choose import choose
 from isthmus.routing.departure import Content, Departure
@@ -64,7 +63,8 @@ TIMER_SLACK = 0.002
 
 log = logging.getLogger("isthmus.routing")
 
-_PART_LABELS = [name.encode("ascii") for name in PART_LABELS]
+_PART_LABELS = b"isthmus"
+"""How the names of fields begin in which clients declare labels for parts."""
 _NONE: frozenset[Label] = frozenset()
 
 ERROR_BODY_BYTES = 256 * 1024
@@ -154,7 +154,7 @@ class Road:
         Without rules only the labels that a client declared for single parts are looked for.
         """
         perimeter = self.gate.perimeter
-        if not perimeter.armed and not any(name in call.body for name in _PART_LABELS):
+        if not perimeter.armed and _PART_LABELS not in call.body:
             return None
         inspection = await perimeter.inspect(
             call.body,

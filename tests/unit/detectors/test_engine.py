@@ -135,12 +135,12 @@ def test_threads_do_not_share_their_scratch() -> None:
         "-----BEGIN PRIVATE KEY-----",
     ],
 )
-def test_half_a_megabyte_of_anything_takes_no_more_than_some_seconds(unit: str) -> None:
-    text = (unit * (500_000 // len(unit) + 1))[:500_000]
+def test_a_long_text_of_anything_takes_time_in_proportion(unit: str) -> None:
+    text = (unit * (200_000 // len(unit) + 1))[:200_000]
     every().find(["warm up"])
     began = time.process_time()
     every().find([text])
-    assert time.process_time() - began < 10
+    assert time.process_time() - began < 5
 
 
 def test_a_text_that_is_mostly_encoding_is_refused_not_skipped(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -492,3 +492,45 @@ def chunkings(draw: st.DrawFn, data: bytes) -> list[bytes]:
     cuts = sorted(draw(st.lists(st.integers(0, len(data)), max_size=12)))
     edges = [0, *cuts, len(data)]
     return [data[start:end] for start, end in itertools.pairwise(edges)]
+
+
+@st.composite
+def mutilated(draw: st.DrawFn, whole: bytes) -> bytes:
+    """Bytes cut, overwritten, or a JSON document with one of its values swapped for another."""
+    kind = draw(st.sampled_from(["cut", "overwritten", "swapped"]))
+    at = draw(st.integers(0, len(whole)))
+    if kind == "cut":
+        return whole[:at]
+    if kind == "overwritten":
+        return whole[:at] + draw(st.binary(min_size=1, max_size=3)) + whole[at + 1 :]
+    document = msgspec.json.decode(whole)
+    node, depth = document, draw(st.integers(1, 6))
+    for _ in range(depth):
+        keys = list(node) if isinstance(node, dict) else list(range(len(node)))
+        if not keys:
+            break
+        key = draw(st.sampled_from(keys))
+        if not isinstance(node[key], dict | list) or draw(st.booleans()):
+            node[key] = draw(st.sampled_from([None, True, -1, 1.5, 10**30, "x", [], {}, [1], [None], {"type": 3}]))
+            break
+        node = node[key]
+    return msgspec.json.encode(document)
+
+
+def gist(request: CompletionRequest) -> object:
+    """Who said what, which tools there are, which were called and what they answered."""
+    said: list[object] = []
+    for message in request.messages:
+        for part in message.parts:
+            match part:
+                case Text():
+                    said.append((message.role, part.text))
+                case Image():
+                    said.append((message.role, part.url, part.data))
+                case ToolCall():
+                    said.append((part.id, part.name, msgspec.json.decode(part.arguments)))
+                case ToolResult():
+                    said.append((part.call_id, part.name, [one.text for one in part.parts if isinstance(one, Text)]))
+                case _:
+                    pass
+    return said, [(tool.name, tool.description, tool.parameters) for tool in request.tools]

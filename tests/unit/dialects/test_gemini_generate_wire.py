@@ -197,8 +197,7 @@ USER = Message(role="user", parts=(Text(text="hi"),))
     ("fields", "param"),
     [
         ({"logit_bias": {"1": 1.0}}, "logit_bias"),
-        ({"metadata": {"a": "b"}}, "metadata"),
-        ({"parallel_tool_calls": False}, "parallel_tool_calls"),
+        ({"parallel_tool_calls": False, "tools": (Tool(name="f"),)}, "parallel_tool_calls"),
         ({"service_tier": "scale"}, "service_tier"),
         ({"reasoning": ReasoningOptions(effort="low", budget=100)}, "reasoning.budget"),
         ({"messages": (USER, Message(role="system", parts=(Text(text="late"),)))}, "messages[1].role"),

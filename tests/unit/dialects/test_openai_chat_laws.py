@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
-from tests.unit.dialects.strategies import Carries, chunkings, completions, events, merged, requests
+from tests.unit.dialects.strategies import Carries, chunkings, completions, events, merged, mutilated, requests
 
 from isthmus.dialects.openai_chat import OPENAI_CHAT
 from isthmus.domain.errors import IsthmusError
@@ -143,36 +142,15 @@ def _read_every_way(body: bytes) -> None:
         OPENAI_CHAT.encode_request(OPENAI_CHAT.decode_request(body), model="other")
     with contextlib.suppress(IsthmusError):
         OPENAI_CHAT.encode_completion(OPENAI_CHAT.decode_completion(body), REQUEST)
-    OPENAI_CHAT.read_usage(body)
+    with contextlib.suppress(IsthmusError):
+        OPENAI_CHAT.read_usage(body)
     OPENAI_CHAT.decode_fault(500, (), body)
     event = b"data: " + body + b"\n\n"
     with contextlib.suppress(IsthmusError):
         OPENAI_CHAT.stream_decoder().feed(event)
     for asked in (True, False):
         watch = OPENAI_CHAT.usage_watch(RequestFacts(model="m", stream=True, stream_usage=asked))
-        watch.feed(event)
-        watch.close()
+        with contextlib.suppress(IsthmusError):
+            watch.feed(event)
+            watch.close()
         assert watch.complete in (True, False)
-
-
-@st.composite
-def mutilated(draw: st.DrawFn, whole: bytes) -> bytes:
-    """Bytes cut, overwritten, or a JSON document with one of its values swapped for another."""
-    kind = draw(st.sampled_from(["cut", "overwritten", "swapped"]))
-    at = draw(st.integers(0, len(whole)))
-    if kind == "cut":
-        return whole[:at]
-    if kind == "overwritten":
-        return whole[:at] + draw(st.binary(min_size=1, max_size=3)) + whole[at + 1 :]
-    document = msgspec.json.decode(whole)
-    node, depth = document, draw(st.integers(1, 6))
-    for _ in range(depth):
-        keys = list(node) if isinstance(node, dict) else list(range(len(node)))
-        if not keys:
-            break
-        key = draw(st.sampled_from(keys))
-        if not isinstance(node[key], dict | list) or draw(st.booleans()):
-            node[key] = draw(st.sampled_from([None, True, -1, 1.5, 10**30, "x", [], {}, [1], [None], {"type": 3}]))
-            break
-        node = node[key]
-    return msgspec.json.encode(document)

@@ -342,7 +342,7 @@ def test_an_error_event_anywhere_ends_the_stream_with_an_error(asked: bool, data
     watch = OPENAI_CHAT.usage_watch(RequestFacts(model="m", stream=True, stream_usage=asked))
     before = delta("He") + delta('"error": {"x')
     passed = b""
-    with pytest.raises(UpstreamRefused) as caught:
+    with pytest.raises(UpstreamRefused) as caught:  # noqa: PT012 - where it is raised depends on the cuts
         for piece in data.draw(chunkings(before + ERROR_EVENT + DONE)):
             passed += watch.feed(piece)
         watch.close()
@@ -372,7 +372,7 @@ def test_usage_is_read_however_much_follows_it() -> None:
     assert watched(events, asked=True) == (b"".join(events), USED, True)
 
 
-# ---------------------------------------------------------------------------------------- what a body says, it says once
+# ------------------------------------------------------------------------------------ what a body says, it says once
 
 MESSAGES = b'"messages": [{"role": "user", "content": "Hi"}]'
 TWICE = [

@@ -17,8 +17,8 @@ def rules() -> Sequence[Rule]:
             triggers=(r"-----BEGIN [A-Z0-9 ]{0,20}PRIVATE KEY(?: BLOCK)?-----",),
             pattern=pattern(
                 r"-----BEGIN [A-Z0-9 ]{0,20}PRIVATE KEY(?: BLOCK)?-----"
-                r"[A-Za-z0-9+/=\s\\:,.()<>@-]{0,16000}?(?:-----END [A-Z0-9 ]{0,20}PRIVATE KEY(?: BLOCK)?-----|\Z"
-                r"|(?=[^A-Za-z0-9+/=\s\\:,.()<>@-]))"
+                r"(?>(?:[A-Za-z0-9+/=\s\\:,.()<>@]|-(?!----)){0,16000})"
+                r"(?:-----END [A-Z0-9 ]{0,20}PRIVATE KEY(?: BLOCK)?-----)?"
             ),
             reach=16_384,
         ),

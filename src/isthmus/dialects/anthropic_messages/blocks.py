@@ -194,7 +194,7 @@ def encode_block(part: Part, where: str, *, to_client: bool = False) -> dict[str
 
 
 def arguments_of(call: ToolCall, where: str) -> dict[str, Json]:
-    """The arguments as an object; no text at all is an empty one.
+    """The arguments as an object; no text at all, and null, are an empty one.
 
     Raises:
         Unsupported: they are anything else. Models that write broken JSON exist, and only some dialects can say it.
@@ -203,6 +203,8 @@ def arguments_of(call: ToolCall, where: str) -> dict[str, Json]:
         content = msgspec.json.decode(call.arguments or "{}")
     except (msgspec.MsgspecError, RecursionError):
         content = None
+    else:
+        content = {} if content is None else content  # some models write null for no arguments
     if not isinstance(content, dict):
         raise Unsupported(
             f"{where}: the arguments of a tool call must be a JSON object in the dialect of this offer.",
@@ -213,8 +215,6 @@ def arguments_of(call: ToolCall, where: str) -> dict[str, Json]:
 
 
 def _encode_image(part: Image, where: str) -> dict[str, Json]:
-    if part.detail == "low":
-        raise Unsupported(f"{where}.detail: images cannot be sent at low detail in {NAME}.", param=f"{where}.detail")
     if part.data is None:
         source = {"type": "url", "url": part.url}
     elif part.media_type in IMAGE_TYPES:

@@ -8,6 +8,7 @@ Source: https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/implement-t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import cast
 
@@ -15,6 +16,7 @@ from isthmus.dialects.anthropic_messages.blocks import decode_blocks, encode_blo
 from isthmus.dialects.anthropic_messages.name import NAME
 from isthmus.dialects.fields import Fields, merged
 from isthmus.dialects.foreign import own_fields
+from isthmus.dialects.silence import is_silent, saying
 from isthmus.domain.errors import InvalidRequest, Unsupported
 from isthmus.domain.message import Image, Json, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
 
@@ -83,18 +85,39 @@ def encode_messages(messages: Sequence[Message]) -> dict[str, Json]:
     for at, message in enumerate(messages[:head]):
         _refuse_name(message, f"messages[{at}]")
         own_fields(message.extra, dialect=NAME, where=f"messages[{at}]")
-        system += message.parts
+        system += saying(message.parts)
     if system:
         said["system"] = encode_blocks(system, "system")
     wire: list[dict[str, Json]] = []
     after_results = False
-    for at, message in enumerate(messages[head:], head):
+    for at, told in enumerate(messages[head:], head):
+        message = replace(told, parts=_parts_said(told))
+        if not message.parts:
+            _refuse_name(message, f"messages[{at}]")
+            own_fields(message.extra, dialect=NAME, where=f"messages[{at}]")
+            continue
         if after_results and message.role in ("tool", "user"):
             _append(wire[-1], message, f"messages[{at}]")
         else:
             wire.append(_encode_message(message, f"messages[{at}]"))
         after_results = message.role == "tool"
     return said | {"messages": wire}
+
+
+def _parts_said(message: Message) -> tuple[Part, ...]:
+    """The parts that are sent; none where the message is to be left out.
+
+    Thoughts without the provider's signature are another vendor's, or edited: this provider takes none of them, and
+    drops its own from earlier turns too.
+    """
+    said = saying(message.parts)
+    if message.role == "assistant":
+        return tuple(
+            part
+            for part in said
+            if not (isinstance(part, Reasoning) and part.signature is None and part.encrypted is None)
+        )
+    return said if said or is_silent(message) else message.parts
 
 
 def _encode_message(message: Message, where: str) -> dict[str, Json]:

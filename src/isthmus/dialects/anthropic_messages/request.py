@@ -15,6 +15,7 @@ from isthmus.dialects.complaint import invalid
 from isthmus.dialects.fields import Fields, merged
 from isthmus.dialects.foreign import own_fields
 from isthmus.dialects.once import fields_once
+from isthmus.dialects.silence import means_nothing
 from isthmus.domain.errors import Unsupported
 from isthmus.domain.message import CompletionRequest, Json, ReasoningOptions, ResponseFormat, Tool, ToolChoice
 
@@ -38,7 +39,6 @@ _DEFAULTS: Mapping[str, Json] = {
     "n": 1,
     "logprobs": False,
     "top_logprobs": 0,
-    "metadata": {},
 }
 """What cannot be said here, with the value that says the same as nothing."""
 
@@ -246,8 +246,10 @@ def _encode_tool(tool: Tool, where: str) -> dict[str, Json]:
 def _encode_tool_choice(request: CompletionRequest) -> dict[str, Json] | None:
     """The choice; whether calls may be parallel is a part of it, and means nothing where there is no tool to call."""
     choice, parallel = request.tool_choice, request.parallel_tool_calls
+    if not request.tools and means_nothing(choice):
+        return None
     if choice is None:
-        if parallel is None or not request.tools:
+        if parallel is None:
             return None
         choice = ToolChoice(mode="auto")
     if choice.mode == "none":

@@ -9,6 +9,7 @@ from isthmus.dialects.fields import Fields, merged
 from isthmus.dialects.foreign import own_fields
 from isthmus.dialects.gemini_generate.name import NAME
 from isthmus.dialects.gemini_generate.parts import decode_part, encode_parts
+from isthmus.dialects.silence import is_silent, saying
 from isthmus.domain.errors import InvalidRequest, Unsupported
 from isthmus.domain.message import Image, Json, Message, Part, Reasoning, Text, ToolCall, ToolResult
 
@@ -79,7 +80,9 @@ def encode_contents(messages: Sequence[Message]) -> dict[str, Json]:
             raise Unsupported(f"{where}.name cannot be said in {NAME}.", hint="Leave it out.", param=f"{where}.name")
         own = own_fields(message.extra, dialect=NAME, where=where)
         names |= {part.id: part.name for part in message.parts if isinstance(part, ToolCall)}
-        parts = encode_parts(message.parts, f"{where}.content", names)
+        if is_silent(message):
+            continue
+        parts = encode_parts(saying(message.parts) or message.parts, f"{where}.content", names)
         if message.role in ("system", "developer"):
             if contents:
                 raise Unsupported(

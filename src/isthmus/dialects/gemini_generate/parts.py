@@ -184,6 +184,8 @@ def _arguments(call: ToolCall, where: str) -> dict[str, Json]:
         content = msgspec.json.decode(call.arguments or "{}")
     except (msgspec.MsgspecError, RecursionError):
         content = None
+    else:
+        content = {} if content is None else content  # some models write null for no arguments
     if not isinstance(content, dict):
         raise Unsupported(
             f"{where}: the arguments of a tool call must be a JSON object in the dialect of this offer.",

@@ -18,6 +18,7 @@ from isthmus.dialects.foreign import own_fields
 from isthmus.dialects.gemini_generate.conversation import decode_contents, encode_contents
 from isthmus.dialects.gemini_generate.name import NAME
 from isthmus.dialects.once import fields_once
+from isthmus.dialects.silence import means_nothing
 from isthmus.domain.errors import Unsupported
 from isthmus.domain.message import CompletionRequest, Json, ReasoningOptions, ResponseFormat, Tool, ToolChoice
 
@@ -222,10 +223,9 @@ def encode(request: CompletionRequest) -> bytes:
     Raises:
         Unsupported: the request says something that cannot be said here.
     """
-    for name in ("logit_bias", "metadata"):
-        if getattr(request, name):
-            raise Unsupported(f"{name} cannot be said in {NAME}, the dialect of this offer.", param=name)
-    if request.parallel_tool_calls is False:
+    if request.logit_bias:
+        raise Unsupported(f"logit_bias cannot be said in {NAME}, the dialect of this offer.", param="logit_bias")
+    if request.parallel_tool_calls is False and request.tools:
         raise Unsupported(
             f"Models called in {NAME}, the dialect of this offer, may always call several tools at once.",
             param="parallel_tool_calls",
@@ -267,6 +267,8 @@ def _encode_tool(tool: Tool, where: str) -> dict[str, Json]:
 def _encode_tool_choice(request: CompletionRequest) -> dict[str, Json] | None:
     """The choice. Strict tools are said by the mode that holds calls to their schemas, as forced calls always are."""
     choice = request.tool_choice
+    if not request.tools and means_nothing(choice):
+        return None
     if any(tool.strict for tool in request.tools) and (choice is None or choice.mode == "auto"):
         return {"mode": "VALIDATED"}
     match choice:

@@ -61,7 +61,20 @@ def _decode_message(fields: Fields, called: dict[str, str]) -> Message:
             raise fields.wrong("role", "must be one of system, developer, user, assistant, tool")
     if not parts and role != "assistant":
         raise fields.wrong("content", "is missing")
+    if role != "tool":
+        parts = _marked(parts, fields)
     return Message(role=role, parts=tuple(parts), name=name, extra=fields.unknown(NAME))
+
+
+def _marked(parts: Sequence[Part], fields: Fields) -> Sequence[Part]:
+    """A cache mark at the message says the same as one at its last part."""
+    match parts:
+        case [*others, Text(cache=None) | Image(cache=None) | ToolCall(cache=None) as last] if (
+            fields.rest.get("cache_control") is not None
+        ):
+            return [*others, replace(last, cache=decode_cache(fields))]
+        case _:
+            return parts
 
 
 def decode_assistant(fields: Fields) -> list[Part]:

@@ -84,7 +84,7 @@ def decode(body: bytes) -> CompletionRequest:
 
 def _refuse_what_only_passes_through(fields: Fields) -> None:
     for name in PASS_THROUGH_ONLY:
-        if fields.rest.get(name) is not None:
+        if fields.rest.get(name) not in (None, []):
             raise Unsupported(f"{name} can only be sent to an offer that speaks {NAME} itself.", param=name)
         fields.rest.pop(name, None)
     modalities = fields.rest.get("modalities")
@@ -172,7 +172,7 @@ def _decode_max_tokens(fields: Fields) -> int | None:
     if newer is None:
         return older
     fields.rest["max_completion_tokens"] = newer
-    if older is not None:
+    if older is not None and older != newer:
         fields.rest["max_tokens"] = older
     return newer
 
