@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 UV     := .uv/bin/uv
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 
-.PHONY: setup up test check stress bench lock clean
+.PHONY: setup up test check stress prove bench lock clean
 
 setup: $(VENV)/.ready  ## the environment in .venv, as locked
 
@@ -32,6 +32,11 @@ test: check  ## all that CI runs
 
 stress: setup  ## 200,000 requests with nonces, aborts, resets and slow peers: no answer may reach another request
 	ISTHMUS_STRESS_REQUESTS=200000 $(BIN)/python -m pytest -q -s --timeout 3600 tests/system/test_client_never_mixes_answers.py
+
+prove: setup  ## the perimeter at length: 100,000 crossings, 1,000 kills, every enforcement point switched off in turn
+	ISTHMUS_PROVE_CROSSINGS=100000 $(BIN)/python -m pytest -q -s --timeout 7200 tests/system/test_nothing_crosses.py
+	ISTHMUS_PROVE_TRIALS=1000 $(BIN)/python -m pytest -q -s --timeout 7200 tests/system/test_strict.py
+	$(BIN)/python -m bench.enforcement
 
 bench: setup  ## CPU, latency, streams and memory beside nginx and LiteLLM, in one run; BENCH=--quick for a short one
 	$(BIN)/python bench/run.py $(BENCH)

@@ -229,6 +229,51 @@ def _isthmus_gemini() -> Target:
     )
 
 
+RULES = """
+[labels.pii]
+detect = ["pii", "national_id"]
+needs = { side = ["own"] }
+else = "pseudonymise"
+
+[labels.secret]
+detect = ["credentials"]
+needs = { side = ["own"] }
+
+[labels.phi]
+detect = ["medical"]
+needs = { side = ["own"] }
+
+[perimeter]
+lineage = LINEAGE
+"""
+"""Nothing of the load bears a label, so all of it is looked at and passed through."""
+
+
+def _isthmus_rules() -> Target:
+    return _isthmus(
+        "isthmus-rules",
+        "the same, to a model elsewhere, with three labels: every text searched, and looked at again as it leaves",
+        _elsewhere("false"),
+        frozenset(SCENARIOS),
+    )
+
+
+def _isthmus_perimeter() -> Target:
+    return _isthmus(
+        "isthmus-perimeter",
+        "the same with lineage: every text looked up among fingerprints (which it remembers for texts seen lately)",
+        _elsewhere("true"),
+        frozenset(SCENARIOS),
+    )
+
+
+def _elsewhere(lineage: str) -> str:
+    settings = isthmus_settings("openai-compatible", "http://127.0.0.1:{upstream_port}/v1")
+    return settings.replace('provider = "openai-compatible"', 'provider = "openai-compatible"\nside = "hosted"') + (
+        RULES.replace("LINEAGE", lineage)
+    )
+
+
 TARGETS: Mapping[str, Callable[[], Target]] = {
     "direct": _direct,
     "nginx": _nginx,
@@ -236,6 +281,8 @@ TARGETS: Mapping[str, Callable[[], Target]] = {
     "isthmus": _isthmus_passing,
     "isthmus-translated": _isthmus_translated,
     "isthmus-gemini": _isthmus_gemini,
+    "isthmus-rules": _isthmus_rules,
+    "isthmus-perimeter": _isthmus_perimeter,
     "tensorzero": _tensorzero,
     "litellm": _litellm,
 }

@@ -99,9 +99,10 @@ class Machine(RuleBasedStateMachine):
         self.canaries: list[Canary] = []
         self.checked = 0
 
-    @initialize(first=rules())
-    def begin(self, first: Policy) -> None:
-        self.policy = first
+    @initialize(pool=st.lists(rules(), min_size=4, max_size=4))
+    def begin(self, pool: list[Policy]) -> None:
+        self.pool = pool
+        self.policy = first = pool[0]
         lineage = Lineage(FingerprintFile(Path(self.folder.name) / "lineage.db"), b"k" * 32, clock=lambda: 1e9)
         detector = WordDetector({str(name): rf"(?i){word}\d*" for name, word in WORD_OF.items()})
         self.perimeter = Perimeter(policy=first, detectors=[detector], lineage=lineage, key=b"k" * 32)
@@ -131,7 +132,7 @@ class Machine(RuleBasedStateMachine):
         model=st.sampled_from(["out", "mixed", *OFFERS]),
         stream=st.booleans(),
         faults=st.lists(st.sampled_from(["down", "500", "429", "reload", "dies"]), max_size=3),
-        fresh=rules(),
+        fresh=st.integers(0, 3),
     )
     def new_canary(
         self,
@@ -141,7 +142,7 @@ class Machine(RuleBasedStateMachine):
         model: str,
         stream: bool,
         faults: list[str],
-        fresh: Policy,
+        fresh: int,
     ) -> None:
         """A text comes with its labels for the first time."""
         canary = Canary(canary_text(len(self.canaries)), tenant, labels)
@@ -163,10 +164,10 @@ class Machine(RuleBasedStateMachine):
         model=st.sampled_from(["out", "mixed", *OFFERS]),
         stream=st.booleans(),
         faults=st.lists(st.sampled_from(["down", "500", "429", "reload", "dies"]), max_size=3),
-        fresh=rules(),
+        fresh=st.integers(0, 3),
     )
     def old_canary(
-        self, data: st.DataObject, shape: str, model: str, stream: bool, faults: list[str], fresh: Policy
+        self, data: st.DataObject, shape: str, model: str, stream: bool, faults: list[str], fresh: int
     ) -> None:
         """The text comes again, without a word of its labels."""
         if not self.canaries:
@@ -182,10 +183,10 @@ class Machine(RuleBasedStateMachine):
         model=st.sampled_from(["out", "mixed", *OFFERS]),
         stream=st.booleans(),
         faults=st.lists(st.sampled_from(["down", "500", "429", "reload", "dies"]), max_size=3),
-        fresh=rules(),
+        fresh=st.integers(0, 3),
     )
     def found_canary(
-        self, name: Label, number: int, shape: str, model: str, stream: bool, faults: list[str], fresh: Policy
+        self, name: Label, number: int, shape: str, model: str, stream: bool, faults: list[str], fresh: int
     ) -> None:
         """A text comes that a detector knows."""
         canary = Canary(f"{WORD_OF[name]}{number}", "default", frozenset({name}))
@@ -193,8 +194,8 @@ class Machine(RuleBasedStateMachine):
         messages, extra = shaped(canary.text, shape)
         self.ask(messages, "default", model, stream, faults, fresh, (), extra)
 
-    @rule(fresh=rules())
-    def reload(self, fresh: Policy) -> None:
+    @rule(fresh=st.integers(0, 3))
+    def reload(self, fresh: int) -> None:
         self.put_in_force(fresh)
 
     # ---------------------------------------------------------------------------------------------------- the oracle
@@ -211,9 +212,9 @@ class Machine(RuleBasedStateMachine):
 
     # -------------------------------------------------------------------------------------------------------- inside
 
-    def put_in_force(self, fresh: Policy) -> None:
-        self.policy = fresh
-        self.gate.perimeter = self.perimeter = replace(self.perimeter, policy=fresh)
+    def put_in_force(self, fresh: int) -> None:
+        self.policy = self.pool[fresh]
+        self.gate.perimeter = self.perimeter = replace(self.perimeter, policy=self.policy)
 
     def ask(
         self,
@@ -222,7 +223,7 @@ class Machine(RuleBasedStateMachine):
         model: str,
         stream: bool,
         faults: list[str],
-        fresh: Policy,
+        fresh: int,
         labels: tuple[Labelled, ...],
         extra: dict[str, Any],
     ) -> None:
