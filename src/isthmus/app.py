@@ -29,14 +29,16 @@ from isthmus.domain.offer import Offer
 from isthmus.gateway.connection import Connections
 from isthmus.gateway.gateway import Gateway, GatewayLimits, Readiness
 from isthmus.gateway.keyring import KeyRing
+from isthmus.ledger.capture import Capture, read_key
 from isthmus.ledger.fingerprints import FingerprintFile, derive, installation_key, key_file, lineage_file, lineage_key
 from isthmus.ledger.keys import KeyStore
-from isthmus.ledger.store import open_store
+from isthmus.ledger.store import Store, open_store
 from isthmus.ledger.writer import LedgerWriter
 from isthmus.perimeter.gate import Gate
 from isthmus.perimeter.lineage import Lineage
 from isthmus.perimeter.perimeter import Perimeter
 from isthmus.providers.embedded.engines import EmbeddedEngines
+from isthmus.providers.secrets import Secrets
 from isthmus.providers.sender import HttpSender
 from isthmus.routing.road import Road, RoadLimits
 from isthmus.routing.roster import Roster
@@ -134,11 +136,24 @@ def perimeter_of(settings: Settings, store: Path, lineage: Lineage | None = None
         lineage = Lineage(FingerprintFile(lineage_file(store)), lineage_key(key), clock=time.time)
     return Perimeter(
         policy=policy,
-        detectors=detectors_for({kind for rule in policy.rules.values() for kind in rule.kinds}),
+        detectors=detectors_for(
+            {kind for rule in policy.rules.values() for kind in rule.kinds}, weights=settings.perimeter.topics
+        ),
         lineage=lineage,
         key=derive(key, "pseudonyms"),
         surrogates=settings.perimeter.surrogates,
     )
+
+
+async def _capture(settings: Settings, store: Store, writer: LedgerWriter) -> Capture | None:
+    """What keeps content, where a key for it is set.
+
+    Raises:
+        ConfigError: the key cannot be read.
+        InvalidRequest: it is not a key.
+    """
+    key = settings.store.content_key
+    return None if key is None else Capture(store, read_key(await Secrets().resolve(key)), writer)
 
 
 @asynccontextmanager
@@ -152,10 +167,13 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         on_failure=settings.store.on_failure,
     )
     engines = EmbeddedEngines(settings.cache_dir)
+    capture = await _capture(settings, store, writer)
     gate = Gate(await asyncio.to_thread(perimeter_of, settings, store.path))
     sender = HttpSender(gate, engine_address=engines.address)
     try:
         await asyncio.to_thread(writer.start)
+        if capture is not None:
+            capture.start()
         keys = KeyStore(store)
         keyring = KeyRing({}, open_without_keys=settings.server.is_loopback and not keys.list())
         road = Road(
@@ -163,6 +181,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
             sender,
             writer,
             gate,
+            keeper=capture,
             limits=RoadLimits(
                 messages=settings.server.limits.max_messages, stream_seconds=settings.server.limits.max_stream_seconds
             ),
@@ -182,6 +201,8 @@ async def running(settings: Settings) -> AsyncIterator[App]:
     finally:
         await sender.aclose()
         await engines.aclose()
+        if capture is not None:
+            await asyncio.to_thread(capture.close)
         await asyncio.to_thread(writer.close)
         store.dispose()
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from isthmus.cli.question import Told
 from isthmus.domain.usage import plain
@@ -59,7 +62,11 @@ def decision_table(decision: dict[str, Any]) -> Table:
     for place, candidate in enumerate(decision["route"]):
         reason = rejected.pop(candidate["offer"], None)
         cost = "unknown" if candidate["expected_cost"] is None else f"${candidate['expected_cost']}"
-        why = "serves" if place == 0 else f"next if it fails. {reason['sentence'] if reason else ''}"
+        why = "serves" if place == 0 else "next if it fails"
+        if candidate["lowered"]:
+            why += f", with {' and '.join(candidate['lowered'])} taken off"
+        if place and reason:
+            why += f". {reason['sentence']}"
         table.add_row(candidate["offer"], candidate["side"], cost, why, style="bold green" if place == 0 else None)
     for found in rejected.values():
         table.add_row(found["offer"], "", "", f"{found['code']}: {found['sentence']}", style="red")
@@ -67,7 +74,39 @@ def decision_table(decision: dict[str, Any]) -> Table:
 
 
 def print_decision(console: Console, decision: dict[str, Any]) -> None:
-    """Print a decision for people."""
+    """Print a decision for people: who serves and why, then which label comes from where."""
     console.print(decision_table(decision))
-    labels = ", ".join(f"{found['label']} (from {found['source']})" for found in decision["labels"])
-    console.print(f"labels: {labels or 'none'} · catalog {decision['catalog_version']}", style="dim", highlight=False)
+    places = Table.grid("label", "where", padding=(0, 2))
+    for name, found in groupby(sorted(decision["labels"], key=itemgetter("label")), key=itemgetter("label")):
+        for number, one in enumerate(found):
+            places.add_row(Text("" if number else name, "bold"), Text(_source(one)))
+    if decision["labels"]:
+        console.print(places)
+    versions = f"catalog {decision['catalog_version']}"
+    if decision["policy_version"] is not None:
+        versions = f"rules {decision['policy_version']} · {versions}"
+    told = "" if decision["labels"] else "no labels · "
+    console.print(f"{told}{versions}", style="dim", highlight=False, markup=False)
+
+
+_SOURCES = {
+    "key": "declared by the key",
+    "workload": "declared by the workload",
+    "header": "declared in a header",
+    "metadata": "declared in the metadata",
+    "part": "declared for a part",
+    "command": "declared by --label",
+    "detector": "found",
+    "lineage": "known again",
+    "implied": "implied",
+}
+
+
+def _source(found: dict[str, Any]) -> str:
+    """Where a label comes from: `found in messages[0].content, characters 3 to 9 (icd10)`."""
+    text = _SOURCES.get(found["source"], found["source"])
+    if found["where"] is not None:
+        text += f" in {found['where']}"
+    if found["finder"] is not None:
+        text += f" by {found['finder']}" if found["source"] == "implied" else f" ({found['finder']})"
+    return text

@@ -8,7 +8,7 @@ A file in `rules/` is a sort of thing with a form. It declares
 
 Any other package beside this file is a detector of its own. It declares `NAME`, `TIER`, `KINDS`, `GROUPS` and
 
-    make() -> Detector                          raises ConfigError where what it needs is not installed
+    make(weights: Path | None) -> Detector      raises ConfigError where what it needs is not installed
 
 Importing either costs next to nothing, so that settings can be checked without loading a single engine.
 """
@@ -20,6 +20,7 @@ import pkgutil
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
+from pathlib import Path
 from typing import NewType, Protocol, cast
 
 from isthmus import detectors
@@ -51,7 +52,7 @@ class _Package(Protocol):
     KINDS: frozenset[str]
     GROUPS: Mapping[str, frozenset[str]]
 
-    def make(self) -> Detector: ...
+    def make(self, weights: Path | None = None) -> Detector: ...
 
 
 @cache
@@ -86,11 +87,15 @@ def groups() -> Mapping[str, frozenset[str]]:
     return found
 
 
-def detectors_for(wanted: Iterable[str]) -> tuple[Detector, ...]:
+def detectors_for(wanted: Iterable[str], *, weights: Path | None = None) -> tuple[Detector, ...]:
     """The detectors for some kinds and groups of kinds.
 
     Kinds with a form share one detector, which looks for those that are wanted and no others. Other detectors find all
     of their kinds, whichever of them are wanted.
+
+    Args:
+        wanted: kinds and groups.
+        weights: for the detectors that were fitted to examples; None: those that came along.
 
     Raises:
         ConfigError: a name is neither kind nor group, or its detector is not installed.
@@ -104,7 +109,7 @@ def detectors_for(wanted: Iterable[str]) -> tuple[Detector, ...]:
     asked = frozenset(kind for name in names for kind in together.get(name, frozenset({name})))
     with_form = frozenset(kind for kind in asked if known[kind] == RULES)
     made: list[Detector] = [_rules_for(with_form)] if with_form else []
-    made += [package.make() for package in _packages() if asked & package.KINDS]
+    made += [package.make(weights) for package in _packages() if asked & package.KINDS]
     return tuple(made)
 
 

@@ -54,9 +54,9 @@ class Words:
 
 
 def pattern(expression: str, *, cased: bool = False) -> re.Pattern[str]:
-    """A pattern for text in normal form. It heeds case only where told.
+    r"""A pattern for text in normal form. It heeds case only where told.
 
-    Where it asks that no letter stand before or after (`(?<!\\w)`, `(?!\\w)`, `[\\w` with more), no ASCII letter may:
+    Where it asks that no letter stand before or after (`(?<!\w)`, `(?!\w)`, `[\w` with more), no ASCII letter may:
     in scripts without blanks between words there is always a letter.
     """
     for look in ("(?<!", "(?!"):

@@ -155,3 +155,5 @@ class Workload:
     """Tries over all offers, the first included."""
     unreadable: frozenset[Label] | None = None
     """Labels of images and other content that no detector can read; None: the label `unreadable`."""
+    keep_days: float | None = None
+    """How long what is said is kept, encrypted; None: it is not kept."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from isthmus.domain.crossing import Crossing
 from isthmus.domain.entry import CrossingNote, Entry, Opened
 from isthmus.domain.finding import Finding, Tier
+from isthmus.domain.label import Label
+from isthmus.domain.request import RequestId
 
 
 class WireResponse(Protocol):
@@ -118,6 +121,23 @@ class Recorder(Protocol):
         Raises:
             LedgerError: it is not on record, or not known to be. Nothing may be sent.
         """
+        ...
+
+
+class Keeper(Protocol):
+    """Keeps what was said, encrypted, where a workload asks for it. Returns at once; writing happens elsewhere."""
+
+    def keep(
+        self,
+        request_id: RequestId,
+        tenant: str,
+        workload: str | None,
+        labels: Sequence[Label],
+        request_text: str,
+        answer_text: str,
+        expires: datetime,
+    ) -> bool:
+        """Keep what was said until a time. Returns whether there was room for it."""
         ...
 
 

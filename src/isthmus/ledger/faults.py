@@ -53,7 +53,7 @@ def vanished(path: Path) -> StoreFault:
 
 def backlog(path: Path, pending: int) -> StoreFault:
     return StoreFault(
-        f"{pending} entries wait to be written to the store {path}, as many as may.",
+        f"{pending} requests are under way or wait to be written to the store {path}, as many as may.",
         "The disk is too slow for this load, or max_pending is too small.",
     )
 

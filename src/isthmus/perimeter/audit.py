@@ -126,9 +126,11 @@ def _facts(name: Label, needs: Needs | None, offers: Mapping[str, Offer]) -> Ite
     for fact in ("region", "jurisdiction"):
         wanted: frozenset[str] = getattr(needs, fact)
         known = {value for offer in offers.values() if (value := getattr(offer, fact)) is not None}
+        # One of several is enough: only where none of them is anywhere does it keep everybody out.
+        level: Level = "note" if wanted & known else "error"
         for value in sorted(wanted - known):
             told = f"known are {', '.join(sorted(known))}" if known else "no offer says its own"
-            yield Remark("error", "unknown_fact", name, f"{name!r} needs {fact} {value!r}, which no offer has; {told}.")
+            yield Remark(level, "unknown_fact", name, f"{name!r} needs {fact} {value!r}, which no offer has; {told}.")
 
 
 def _asks_as_much(rule: Rule, needs: Needs) -> bool:
@@ -178,7 +180,7 @@ def _offers(policy: Policy, offers: Mapping[str, Offer]) -> Iterator[Remark]:
                 and offer.evidence in {"E0", "E1"}
                 and needs.evidence_min is None
                 and (needs.region or needs.jurisdiction or needs.training or needs.retention_days_max is not None)
-                and not policy.missing(offer, [name])
+                and not policy.missing(offer, policy.closure({name}))
             ):
                 yield Remark(
                     "loose",
@@ -187,7 +189,7 @@ def _offers(policy: Policy, offers: Mapping[str, Offer]) -> Iterator[Remark]:
                     f"{offer.name} is cleared for {name!r} by facts on evidence {offer.evidence}. Ask for more with "
                     "`evidence_min`.",
                 )
-        if offer.side != "own" and policy.has_rules and not policy.missing(offer, [UNREADABLE]):
+        if offer.side != "own" and policy.has_rules and not policy.missing(offer, policy.closure({UNREADABLE})):
             yield Remark(
                 "loose",
                 "unreadable_leaves",

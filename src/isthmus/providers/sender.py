@@ -8,9 +8,9 @@ from importlib.metadata import version
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from isthmus.domain.crossing import Crossing, WireRequest
 from isthmus.domain.errors import ConfigError, UpstreamTimeout, UpstreamUnreachable
 from isthmus.domain.offer import Offer
-from isthmus.domain.crossing import Crossing, WireRequest
 from isthmus.domain.ports import Guard, WireResponse
 from isthmus.providers.http11.exchange import Exchange
 from isthmus.providers.http11.framing import Header, encoded, request_head

@@ -51,13 +51,14 @@ class Content:
 class Departure:
     """Prepares what is sent to the offers of one request. Each way of lowering is done at most once."""
 
-    __slots__ = ("_call", "_content", "_direct", "_gate", "_plans", "_reading")
+    __slots__ = ("_call", "_content", "_direct", "_gate", "_listen", "_plans", "_reading")
 
-    def __init__(self, gate: Gate, call: Call, reading: Reading, content: Content | None) -> None:
+    def __init__(self, gate: Gate, call: Call, reading: Reading, content: Content | None, *, listen: bool) -> None:
         self._gate = gate
         self._call = call
         self._reading = reading
         self._content = content
+        self._listen = listen
         self._plans: dict[frozenset[Label], tuple[TranslationPlan, frozenset[str]]] = {}
         if content is not None:
             self._direct = content.direct
@@ -95,12 +96,12 @@ class Departure:
     def _planned(self, lowered: frozenset[Label]) -> tuple[TranslationPlan, frozenset[str]]:
         call, content, facts = self._call, self._content, self._reading.facts
         if content is None:
-            return TranslationPlan(call.dialect, call.body, facts), frozenset()
+            return TranslationPlan(call.dialect, call.body, facts, listen=self._listen), frozenset()
         body, pseudonyms = call.body, None
         if lowered:
             taken = content.perimeter.lower(content.inspection, lowered)
             body, pseudonyms = taken.body, taken.pseudonyms
         elif content.inspection.stripped:
             body = msgspec.json.encode(content.inspection.body)
-        plan = TranslationPlan(call.dialect, body, facts, pseudonyms=pseudonyms, listen=content.sticks)
+        plan = TranslationPlan(call.dialect, body, facts, pseudonyms=pseudonyms, listen=self._listen)
         return plan, frozenset() if pseudonyms is None else frozenset(pseudonyms.originals)

@@ -15,7 +15,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from isthmus.dialects.dialect import Dialect
 from isthmus.domain.crossing import Crossing
@@ -34,7 +34,7 @@ from isthmus.domain.errors import (
 )
 from isthmus.domain.label import Label
 from isthmus.domain.offer import Offer
-from isthmus.domain.ports import Recorder, Sender, WireResponse
+from isthmus.domain.ports import Keeper, Recorder, Sender, WireResponse
 from isthmus.domain.principal import Principal
 from isthmus.perimeter.denial import denial
 from isthmus.perimeter.gate import Gate
@@ -81,6 +81,7 @@ class Road:
         recorder: Recorder,
         gate: Gate,
         *,
+        keeper: Keeper | None = None,
         limits: RoadLimits | None = None,
         draw: Callable[[], float] = random.random,
     ) -> None:
@@ -93,6 +94,7 @@ class Road:
         self.gate = gate
         self._sender = sender
         self._recorder = recorder
+        self._keeper = keeper
         self._draw = draw
 
     async def decide(self, call: Call) -> Decision:
@@ -188,7 +190,8 @@ class Road:
         answer.decision = decision = self._choose(reading, content)
         if not decision.route:
             raise self._refusal(decision)
-        departure = Departure(self.gate, answer.call, reading, content)
+        listen = (content is not None and content.sticks) or self._keeps(reading)
+        departure = Departure(self.gate, answer.call, reading, content, listen=listen)
         tries_left = reading.workload.attempts
         route = list(decision.route)
         rounds = 0
@@ -213,7 +216,8 @@ class Road:
                 tries_left -= 1
                 failed = await self._try(answer, crossing, translation)
                 if failed is None:
-                    await self._remember(answer, content)
+                    if listen:
+                        await self._listen(answer, reading, content)
                     return
                 error = failed
                 failure = judge(failed)
@@ -293,18 +297,32 @@ class Road:
                 )
             )
 
-    async def _remember(self, answer: Answer, content: Content | None) -> None:
-        """See to it that lineage hears what the answer says: now, or when its stream has ended."""
-        if content is None or not content.sticks:
-            return
+    def _keeps(self, reading: Reading) -> bool:
+        return self._keeper is not None and reading.workload.keep_days is not None
 
-        async def remember(said: Sequence[str]) -> None:
+    async def _listen(self, answer: Answer, reading: Reading, content: Content | None) -> None:
+        """See to it that lineage and keeper hear what the answer says: now, or when its stream has ended."""
+
+        async def heard(said: Sequence[str]) -> None:
+            days = reading.workload.keep_days
+            if self._keeper is not None and days is not None:
+                self._keeper.keep(
+                    answer.id,
+                    answer.call.principal.tenant,
+                    reading.workload.name,
+                    [labelled.label for labelled in answer.labels],
+                    answer.call.body.decode("utf-8", "replace"),
+                    "\n".join(said),
+                    datetime.now(UTC) + timedelta(days=days),
+                )
+            if content is None or not content.sticks:
+                return
             try:
                 await content.perimeter.remember_answer(content.inspection, said, f"request {answer.id}")
             except Exception as exc:  # the answer has been made; what is left is to say that it will not be known again
                 log.error("an answer could not be remembered, %s: %s", answer.id, type(exc).__name__)
 
-        answer.remember(remember)
+        answer.remember(heard)
         await answer.keep_whole()
 
     # ------------------------------------------------------------------------------------------------------ refusals

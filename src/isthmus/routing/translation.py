@@ -38,7 +38,6 @@ from isthmus.domain.usage import Usage
 from isthmus.perimeter.pseudonyms import Pseudonyms
 from isthmus.perimeter.restore import StreamRestorer, restored_and_mangled
 
-
 log = logging.getLogger("isthmus.routing")
 
 

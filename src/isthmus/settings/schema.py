@@ -135,7 +135,10 @@ class StoreTable(Table):
     on_failure: OnFailure = "refuse"
     """When nothing can be recorded: `refuse` requests, or `serve` them and say so."""
     max_pending: Count = 10_000
-    """Most entries held in memory, waiting to be written."""
+    """Most requests under way and entries waiting to be written."""
+    content_key: Secret | None = None
+    """Where the key is that kept content is encrypted with: 32 bytes in hex or base64, such as `openssl rand -hex 32`
+    makes. Needed where a workload has `keep_days`."""
 
 
 class PriceTable(Table):
@@ -272,6 +275,9 @@ class WorkloadTable(Table):
     unreadable: Labels | None = None
     """Labels of images and other content that no detector can read. Not said: `unreadable`, which only own offers may
     see unless `[labels.unreadable]` says otherwise. Counts where the settings have labels at all."""
+    keep_days: Annotated[float | None, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)] = None
+    """Keep what is said, requests and answers, for so many days, encrypted and with its labels. Not said: no content is
+    kept."""
 
     later: ClassVar[dict[str, str]] = {
         "placement": (

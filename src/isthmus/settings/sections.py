@@ -86,6 +86,7 @@ def store_of(raw: Raw, state_dir: Path, problems: Problems) -> Store:
         group_ms=table.group_ms,
         on_failure=table.on_failure,
         max_pending=table.max_pending,
+        content_key=table.content_key,
     )
 
 
@@ -142,6 +143,10 @@ def workloads_of(raw: Raw, offers: Iterable[str], problems: Problems) -> tuple[M
         for offer in table.offers:
             if offer not in offers:
                 problems.add((*path, "offers"), f"{shown(offer)} is not an offer. {did_you_mean(offer, offers)}")
+        if table.keep_days is not None and "content_key" not in raw.get("store", {}):
+            problems.add(
+                (*path, "keep_days"), "needs [store] content_key: what is kept is encrypted. Say where its key is"
+            )
         if len(set(table.offers)) < len(table.offers):
             problems.add((*path, "offers"), "has an offer twice. Take one out")
         workloads[name] = Workload(
@@ -150,6 +155,7 @@ def workloads_of(raw: Raw, offers: Iterable[str], problems: Problems) -> tuple[M
             goal=table.goal,
             labels=frozenset(Label(label) for label in table.labels),
             attempts=table.attempts,
+            keep_days=table.keep_days,
             unreadable=None if table.unreadable is None else frozenset(Label(label) for label in table.unreadable),
         )
     if not tables:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from isthmus.domain.errors import ConfigError
-from isthmus.domain.offer import Offer, Workload
+from isthmus.domain.offer import Offer, SecretRef, Workload
 from isthmus.domain.principal import Key
 from isthmus.perimeter.policy import Policy
 
@@ -65,7 +65,9 @@ class Store:
     on_failure: OnFailure = "refuse"
     """When nothing can be recorded: refuse requests, or serve them and say so."""
     max_pending: int = 10_000
-    """Entries held in memory, waiting to be written."""
+    """Requests under way and entries waiting to be written."""
+    content_key: SecretRef | None = None
+    """What kept content is encrypted with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,24 +1,25 @@
 """The proof sees what crosses, and can fail: each enforcement point that is broken shows."""
 
-from collections.abc import Callable
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
-from tests.unit.proof.stages import OFFERS, RULES, WORKLOAD, written
+from tests.unit.proof.stages import written
 
-import isthmus.perimeter.inspection
-import isthmus.perimeter.perimeter
-import isthmus.routing.choose
 import isthmus.routing.road
 from isthmus.app import App
 from isthmus.domain.decision import Decision
 from isthmus.domain.label import Label
-from isthmus.perimeter.gate import Gate
-from isthmus.perimeter.policy import Policy
+from isthmus.perimeter.inspection import Inspection
+from isthmus.perimeter.lineage import Lineage
+from isthmus.perimeter.perimeter import Lowered, Perimeter
 from isthmus.proof.run import Proof, prove
 from isthmus.proof.verdict import Verdict
+from isthmus.routing.answer import Call
+from isthmus.routing.reading import Reading
 
 pytestmark = pytest.mark.anyio
 
@@ -58,7 +59,7 @@ async def test_a_perimeter_that_stands_holds(tmp_path: Path) -> None:
     assert any(file.endswith("lineage.db") for file in proof.files)
 
 
-# ---------------------------------------------------------------------------------------------------- it must be able to fail
+# ------------------------------------------------------------------------------------------ it must be able to fail
 
 SMALL = """
 [offers.gpt]
@@ -106,9 +107,19 @@ async def test_a_perimeter_that_neither_chooses_nor_looks_is_found_out(
     chooses_blindly(monkeypatch)
     proof = await prove(written(tmp_path, SMALL), quick=True, tamper=looks_away)
     assert not proof.holds
-    assert {label for label, *_ in unexpected(proof)} == {"phi", "pii"}
+    assert {label for label, *_ in unexpected(proof)} == {"phi", "pii", None}  # None: an image that nobody can read
     ways = {way for _, _, way, _ in unexpected(proof)}
-    assert ways >= {"message", "system", "base64", "zero-width", "arguments", "header", "metadata", "answer", "document"}
+    assert ways >= {
+        "message",
+        "system",
+        "base64",
+        "zero-width",
+        "arguments",
+        "header",
+        "metadata",
+        "answer",
+        "document",
+    }
     assert {failure for *_, failure in unexpected(proof)} >= {"500", "429", "hang", "dies", "gone", "refused"}
 
 
@@ -119,11 +130,80 @@ async def test_either_of_choosing_and_looking_holds_alone(tmp_path: Path, monkey
     assert unexpected(await prove(settings, quick=True)) == []
 
 
-async def test_lowering_that_takes_nothing_out_is_found_out(tmp_path: Path) -> None:
+async def test_lowering_that_takes_nothing_out_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lower(self: Perimeter, inspection: Inspection, labels: frozenset[Label]) -> Lowered:
+        return Lowered(body=msgspec.json.encode(inspection.body), pseudonyms=None)
+
+    monkeypatch.setattr(Perimeter, "lower", lower)
+    settings = written(tmp_path, SMALL)
+    assert unexpected(await prove(settings, quick=True)) == []  # the last look finds it
+    proof = await prove(settings, quick=True, tamper=looks_away)
+    assert {label for label, *_ in unexpected(proof)} == {"pii"}
+
+
+async def test_a_detector_that_is_not_there_is_found_out(tmp_path: Path) -> None:
     def tamper(app: App) -> None:
-        looks_away(app)
-        perimeter = app.gate.perimeter
-        object.__setattr__(perimeter, "__class__", _Unlowering)
+        app.gate.perimeter = replace(app.gate.perimeter, detectors=())
 
     proof = await prove(written(tmp_path, SMALL), quick=True, tamper=tamper)
-    assert {label for label, *_ in unexpected(proof)} == {"pii"}
+    assert {kind for _, kind, *_ in unexpected(proof)} == {"icd10", "email"}
+
+
+async def test_lineage_that_forgets_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Lineage, "recall", lambda _self, _tenant, texts: [()] * len(texts))
+    proof = await prove(written(tmp_path, SMALL), quick=True)
+    assert {way for *_, way, _ in unexpected(proof)} == {"answer", "document", "quoted"}
+
+
+@pytest.mark.parametrize("way", ["header", "metadata"])
+async def test_declared_labels_that_are_dropped_are_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    read = isthmus.routing.road.read
+
+    def deaf(call: Call, *rest: Any, **named: Any) -> Reading:
+        reading = read(call, *rest, **named)
+        return reading._replace(labels=tuple(one for one in reading.labels if one.source != way))
+
+    monkeypatch.setattr(isthmus.routing.road, "read", deaf)
+    proof = await prove(written(tmp_path, SMALL), quick=True)
+    assert way in {way for *_, way, _ in unexpected(proof)}
+
+
+async def test_content_in_the_log_or_in_a_file_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inspect = Perimeter.inspect
+
+    async def talkative(self: Perimeter, body: bytes, **named: Any) -> Inspection:
+        logging.getLogger("isthmus").debug("looking at %s", body)
+        return await inspect(self, body, **named)
+
+    monkeypatch.setattr(Perimeter, "inspect", talkative)
+
+    def tamper(app: App) -> None:
+        (app.settings.state_dir / "careless.txt").write_text("jo said DE89 3704 0044 0532 0130 00")
+
+    proof = await prove(written(tmp_path, SMALL), quick=True, tamper=tamper)
+    assert {trace.where for trace in proof.traces} == {"the log", "state/careless.txt"}
+    assert not proof.holds
+
+
+async def test_a_key_with_labels_brings_them_along(tmp_path: Path) -> None:
+    key = f"""
+[keys.clerk]
+hash = "sha256:{"0" * 64}"
+labels = ["phi"]
+workload = "default"
+workloads = ["default"]
+"""
+    settings = written(tmp_path, SMALL + key)
+    proof = await prove(settings, keys=list(settings.keys.values()), quick=True)
+    assert of(proof, "phi", "key") == {("gpt", "held"), ("home", "crossed")}
+    assert unexpected(proof) == []
+
+
+async def test_without_rules_it_proves_what_clearances_say(tmp_path: Path) -> None:
+    bare = SMALL[: SMALL.index("[labels.phi]")]
+    proof = await prove(written(tmp_path, bare), quick=True)
+    assert proof.holds
+    assert of(proof, "canary", "header") <= {("gpt", "held"), ("home", "held"), ("home", "crossed")}
+    assert "document" not in {result.cell.way.name for result in proof.results}

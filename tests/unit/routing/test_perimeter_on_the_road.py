@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -388,3 +389,39 @@ async def test_many_requests_at_once_do_not_wait_for_one_another(lineage: Lineag
     scene = Scene(lineage=lineage)
     answers = await asyncio.gather(*(scene.ask(call(f"{RECORD} {number}")) for number in range(20)))
     assert answers == [f"{RECORD} {number}" for number in range(20)]
+
+
+# ------------------------------------------------------------------------------------------------------- kept content
+
+
+class Shelf:
+    """Fulfils `domain.ports.Keeper`."""
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[object, ...]] = []
+
+    def keep(self, *what: object) -> bool:
+        self.kept.append(what)
+        return True
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("days", [None, 30.0])
+async def test_what_is_said_is_kept_where_the_workload_asks_for_it_and_nowhere_else(
+    stream: bool, days: float | None
+) -> None:
+    scene = Scene()
+    shelf = Shelf()
+    workload = replace(scene.road.roster.workloads["w"], keep_days=days)
+    roster = replace(scene.road.roster, workloads={"w": workload})
+    scene.road = Road(roster, scene.sender, scene.ledger, scene.gate, keeper=shelf)
+    await scene.ask(call(f"write to {EMAIL}", stream=stream))
+    if days is None:
+        assert shelf.kept == []
+        return
+    [(request, tenant, name, labels, asked, answered, expires)] = shelf.kept
+    assert (request, tenant, name, labels) == (scene.ledger.entry.id, "default", "w", ["pii"])
+    assert EMAIL in str(asked)
+    assert answered == f"write to {EMAIL}"
+    assert isinstance(expires, datetime)
+    assert timedelta(days=29) < expires - datetime.now(UTC) < timedelta(days=31)

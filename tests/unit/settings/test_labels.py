@@ -103,6 +103,7 @@ def test_of_ones_own_machines_one_knows_what_they_keep(load: Load) -> None:
         ('[labels.pii]\nelse = "shred"', "pseudonymise"),
         ('[labels.pii]\nneed = { side = ["own"] }', "needs"),
         ('[perimeter]\ntopics = "nope.npz"', "is not a file"),
+        ('[workloads.w]\noffers = ["gpt"]\nkeep_days = 3', "needs [store] content_key"),
         ('[perimeter]\nstand_ins = "funny"', "placeholder"),
     ],
 )

@@ -72,7 +72,7 @@ _NUMBERS = (
     r"|avs"),
     _Number("ie_pps", "ie.pps", r"\d{7} ?[A-W][AHWTX]?", r"\d{7}[A-W][AHWTX]?", r"ppsn?"),
     _Number("pt_nif", "pt.nif", r"[1-35689]\d{2} ?\d{3} ?\d{3}", None, r"nif|contribuinte"),
-    _Number("pt_cc", "pt.cc", r"\d{8} ?\d ?[A-Z0-9]{2}\d", None, r"cartao de cidadao|cc"),
+    _Number("pt_cc", "pt.cc", r"\d{8} ?\d ?[A-Z]{2}\d", None, r"cartao de cidadao"),
     _Number("br_cpf", "br.cpf", r"\d{3}\.?\d{3}\.?\d{3}-?\d{2}", r"\d{3}\.\d{3}\.\d{3}-\d{2}", r"cpf"),
     _Number("in_aadhaar", "in_.aadhaar", r"[2-9]\d{3}[ -]?\d{4}[ -]?\d{4}", r"[2-9]\d{3}[ -]\d{4}[ -]\d{4}", r"a?adhaa?r|uidai|आधार"),
     _Number("in_pan", "in_.pan", r"[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z]", None, r"pan|permanent account"),

@@ -35,8 +35,9 @@ _GAP = re.compile(r"\s")
 def windows(text: str, enough: int) -> Iterator[Window]:
     """Start, end and tidied content of each window of `text`, in order; those without content are left out.
 
-    Sentences and lines stay whole where they fit into `WINDOW_BYTES`; longer ones are cut between words, and words that
-    are longer still wherever that size is reached.
+    A blank line ends a window of either width, unless that would leave less than `NARROW`: what stands in a paragraph
+    of its own is judged on its own. Sentences and lines stay whole where they fit into `WINDOW_BYTES`; longer ones are
+    cut between words, and words that are longer still wherever that size is reached.
 
     Args:
         text: of any length.
@@ -44,12 +45,14 @@ def windows(text: str, enough: int) -> Iterator[Window]:
     """
     start = end = 0
     content = ""
+    least = enough
     for unit_start, unit_end, unit in _pieces(text):
         joined = f"{content} {unit}" if content and unit else content or unit
-        if content and (len(content.encode()) >= enough or len(joined.encode()) > WINDOW_BYTES):
+        if content and (len(content.encode()) >= least or len(joined.encode()) > WINDOW_BYTES):
             yield start, end, content
             start, joined = unit_start, unit
         end, content = unit_end, joined
+        least = NARROW if _ends_paragraph(text, unit_start, unit_end) else enough
     if content:
         yield start, end, content
 
@@ -85,6 +88,11 @@ def _pieces(text: str) -> Iterator[Window]:
             start = gap.end()
     if start < len(text):
         yield from _cut(text, start, len(text))
+
+
+def _ends_paragraph(text: str, start: int, end: int) -> bool:
+    stretch = text[start:end]
+    return stretch[len(stretch.rstrip()) :].count("\n") >= 2
 
 
 def _cut(text: str, start: int, end: int) -> Iterator[Window]:
