@@ -50,6 +50,9 @@ HOUSEKEEPING_SECONDS = 1.0
 """How often slow clients and changed settings are looked for."""
 
 
+_SAMPLE = "Ask Mrs Example on +49 30 901820 or at info@example.org, number 4111 1111 1111 1111, before the first of May."
+"""A text with something to find in it, to warm up on."""
+
 _BEFORE_THE_CUT = 0.25
 
 PRICES_SECONDS = 24 * 3600.0
@@ -134,11 +137,16 @@ def perimeter_of(settings: Settings, store: Path, lineage: Lineage | None = None
         lineage = None
     elif lineage is None:
         lineage = Lineage(FingerprintFile(lineage_file(store)), lineage_key(key), clock=time.time)
+    detectors = detectors_for(
+        {kind for rule in policy.rules.values() for kind in rule.kinds}, weights=settings.perimeter.topics
+    )
+    for detector in detectors:  # what is loaded or compiled at first use is now, and what cannot be is told now
+        detector.find([_SAMPLE])
+    if lineage is not None:
+        lineage.recall("", [_SAMPLE])
     return Perimeter(
         policy=policy,
-        detectors=detectors_for(
-            {kind for rule in policy.rules.values() for kind in rule.kinds}, weights=settings.perimeter.topics
-        ),
+        detectors=detectors,
         lineage=lineage,
         key=derive(key, "pseudonyms"),
         surrogates=settings.perimeter.surrogates,
@@ -203,6 +211,8 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         await engines.aclose()
         if capture is not None:
             await asyncio.to_thread(capture.close)
+        if (lineage := gate.perimeter.lineage) is not None:
+            await asyncio.to_thread(lineage.close)
         await asyncio.to_thread(writer.close)
         store.dispose()
 

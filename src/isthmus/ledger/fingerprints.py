@@ -183,6 +183,7 @@ class FingerprintFile(FingerprintStore):
             self._prepare()
             self._file = _file_id(path)
 
+    @override
     def close(self) -> None:
         """Close all connections. Whatever still uses one fails."""
         with self._lock:

@@ -157,6 +157,10 @@ class FingerprintStore(Protocol):
         """Remove what has expired, and what was last noted as common before `common_since`."""
         ...
 
+    def close(self) -> None:
+        """Let go of the store. Never raises."""
+        ...
+
 
 class Lineage:
     """Recognises labelled text. Its calls block on the store: they belong into a worker thread. Any may make them."""
@@ -396,6 +400,10 @@ class Lineage:
             log.warning("lineage: what has expired is not removed yet: %s", error.sentence)
 
     # --------------------------------------------------------------------------------------------------- inside
+
+    def close(self) -> None:
+        """Let go of the store. Never raises."""
+        self._store.close()
 
     def _tenant_key(self, tenant: str) -> bytes:
         return hashlib.blake2b(tenant.encode(), key=self._key, digest_size=32, person=b"tenant").digest()
