@@ -50,7 +50,7 @@ HOUSEKEEPING_SECONDS = 1.0
 """How often slow clients and changed settings are looked for."""
 
 
-_SAMPLE = "Ask Mrs Example on +49 30 901820 or at info@example.org, number 4111 1111 1111 1111, before the first of May."
+_SAMPLE = "Ask Mrs Example on +49 30 901820 or at info@example.org, card 4111 1111 1111 1111, before the end of May."
 """A text with something to find in it, to warm up on."""
 
 _BEFORE_THE_CUT = 0.25

@@ -208,12 +208,11 @@ def _gathers(offer: Offer, stream: bool) -> bool:
 class _PassThrough:
     """Client and offer speak the same dialect."""
 
-    __slots__ = ("_begun", "_ear", "_usage", "_watch", "dialect", "request")
+    __slots__ = ("_ear", "_usage", "_watch", "dialect", "request")
 
     def __init__(self, dialect: Dialect, body: bytes, facts: RequestFacts, model: str, ear: Ear | None) -> None:
         self.dialect = dialect
         self._ear = ear
-        self._begun = False
         self._usage: Usage | None = None
         self._watch = dialect.usage_watch(facts) if facts.stream else None
         self.request = WireRequest(
@@ -240,10 +239,6 @@ class _PassThrough:
 
     def piece(self, data: bytes) -> bytes:
         assert self._watch is not None
-        if not self._begun:
-            self._begun = True
-            if b'"error"' in data:  # some services answer 200 and then tell of an error: another offer may still serve
-                self.dialect.stream_decoder().feed(data)
         if self._ear is not None:
             self._ear.hear_piece(data)
         return self._watch.feed(data)

@@ -23,7 +23,7 @@ from isthmus.domain.finding import Finding, Tier
 from isthmus.domain.ports import Detector
 
 SECONDS_MAX = 30.0
-"""Longest a call looks at windows it does not know: about 100 kB of English on two cores."""
+"""Longest a call looks at windows it does not know: about 80 kB of English on two cores that have nothing else to do."""
 _REMEMBERED = 100_000
 """Windows: about 40 MB of text in 20 MB of memory."""
 _BATCH = 8

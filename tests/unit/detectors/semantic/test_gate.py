@@ -63,8 +63,8 @@ def test_harmless_text_and_impersonal_text_on_a_topic_pass(gate: SemanticGate, t
     assert gate.find([text]) == [[]]
 
 
-def test_a_sensitive_line_in_the_middle_of_a_long_text_is_found_where_it_stands(gate: SemanticGate) -> None:
-    text = "\n".join([*[HARMLESS] * 6, SENSITIVE, *[HARMLESS] * 6])
+def test_a_sensitive_paragraph_in_the_middle_of_a_long_text_is_found_where_it_stands(gate: SemanticGate) -> None:
+    text = "\n\n".join([*[HARMLESS] * 6, SENSITIVE, *[HARMLESS] * 6])
     at = text.index(SENSITIVE)
     found = gate.find([text])[0]
     assert "health" in {finding.kind for finding in found}
