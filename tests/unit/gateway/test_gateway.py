@@ -1,6 +1,6 @@
 import asyncio
-import time
 import hashlib
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field

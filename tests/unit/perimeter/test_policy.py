@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.fakes.rules import label_sets, needs, offer, offers, policies, policy, rule
 
 from isthmus.domain.label import Clearance, Label
 from isthmus.domain.offer import Offer
 from isthmus.perimeter.policy import UNREADABLE, Needs, Policy
-from tests.fakes.rules import label_sets, needs, offer, offers, policies, policy, rule
 
 
 @given(policies(), offers, label_sets, label_sets)
@@ -86,9 +86,9 @@ def test_the_reason_names_every_need_that_is_not_met() -> None:
     )
     [reason] = rules.missing(offer(region="US", retention_days=30), [Label("pii")]).values()
     assert reason == (
-        "a is not cleared for label 'pii': it processes in US, not in EU, and it may keep what it was sent for 30 days, "
-        "0 days at most are allowed, and it has training 'unknown', 'never' is needed, and it has its facts on evidence "
-        "E0, E3 is needed."
+        "a is not cleared for label 'pii': it processes in US, not in EU, and it may keep what it was sent for "
+        "30 days, 0 days at most are allowed, and it has training 'unknown', 'never' is needed, and it has its facts "
+        "on evidence E0, E3 is needed."
     )
 
 

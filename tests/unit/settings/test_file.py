@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from isthmus.domain.errors import ConfigError
 from isthmus.domain.label import Clearance, label
 from isthmus.domain.offer import Deadlines, Engine, SecretRef, Weights
 from isthmus.domain.usage import FREE, Price
