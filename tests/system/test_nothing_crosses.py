@@ -103,7 +103,7 @@ class Machine(RuleBasedStateMachine):
     def begin(self, pool: list[Policy]) -> None:
         self.pool = pool
         self.policy = first = pool[0]
-        lineage = Lineage(FingerprintFile(Path(self.folder.name) / "lineage.db"), b"k" * 32, clock=lambda: 1e9)
+        self.lineage = lineage = Lineage(FingerprintFile(Path(self.folder.name) / "lineage.db"), b"k" * 32, clock=lambda: 1e9)
         detector = WordDetector({str(name): rf"(?i){word}\d*" for name, word in WORD_OF.items()})
         self.perimeter = Perimeter(policy=first, detectors=[detector], lineage=lineage, key=b"k" * 32)
         self.gate = Gate(self.perimeter)
@@ -121,6 +121,7 @@ class Machine(RuleBasedStateMachine):
     @override
     def teardown(self) -> None:
         self.loop.close()
+        self.lineage.close()
         self.folder.cleanup()
 
     # ------------------------------------------------------------------------------------------------------- rules
