@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -16,6 +17,9 @@ from isthmus.cli.show import print_json
 from isthmus.cli.span import span
 from isthmus.domain.principal import Key
 from isthmus.ledger.keys import KeptKey, KeyStore
+from isthmus.ledger.store import Store
+from isthmus.settings import load
+from isthmus.settings.values import Settings
 
 app = typer.Typer(help="Keys by which clients are known.", no_args_is_help=True)
 
@@ -24,6 +28,14 @@ app = typer.Typer(help="Keys by which clients are known.", no_args_is_help=True)
 def add(
     name: Annotated[str, typer.Argument(help="Name of the key, as the ledger will tell it.")],
     workload: Annotated[str | None, typer.Option(help="Workload of requests that name none.")] = None,
+    workloads: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--workloads",
+            help="All it may ask for: workloads, or offers by their own names; with commas between, or given more than "
+            "once. Not given: whatever there is.",
+        ),
+    ] = None,
     team: Annotated[str | None, typer.Option(help="Team on whose behalf it asks.")] = None,
     user: Annotated[str | None, typer.Option(help="User on whose behalf it asks.")] = None,
     labels: Annotated[
@@ -36,9 +48,20 @@ def add(
 ) -> None:
     """Make a key and show it, this once."""
     until = None if expires is None else datetime.now(UTC) + span(expires)
-    key, plaintext = KeyStore(store_of(store, config)).add(
-        name, team=team, user=user, workload=workload, labels=labels or (), expires=until
+    allowed = None if workloads is None else _names(workloads)
+    address = store
+    doubts: list[str] = []
+    if address is None:
+        # Which engines run matters only to the names of offers. What is wrong with the settings shows before the key is
+        # made: afterwards it could no longer be shown.
+        settings = load(config, ports=None if allowed or workload else {})
+        address = settings.store.url
+        doubts = _doubts(settings, workload, allowed)
+    key, plaintext = KeyStore(Store(address)).add(
+        name, team=team, user=user, workload=workload, workloads=allowed, labels=labels or (), expires=until
     )
+    for doubt in doubts:
+        typer.echo(doubt, err=True)
     if as_json:
         print_json({"key": plaintext, **_facts(key)})
         return
@@ -60,7 +83,19 @@ def list_keys(as_json: JsonOption = False, store: StoreOption = None, config: Co
     if not kept:
         console.print("There are no keys yet. `isthmus keys add NAME` makes one.", markup=False)
         return
-    table = Table("name", "state", "workload", "labels", "team", "user", "made", "expires", box=None, pad_edge=False)
+    table = Table(
+        "name",
+        "state",
+        "workload",
+        "may ask for",
+        "labels",
+        "team",
+        "user",
+        "made",
+        "expires",
+        box=None,
+        pad_edge=False,
+    )
     now = datetime.now(UTC)
     for one in kept:
         key = one.key
@@ -68,6 +103,7 @@ def list_keys(as_json: JsonOption = False, store: StoreOption = None, config: Co
             key.name,
             _state(one, now),
             key.workload,
+            "all" if key.workloads is None else ", ".join(sorted(key.workloads)),
             ", ".join(sorted(key.labels)),
             key.principal.team,
             key.principal.user,
@@ -98,11 +134,32 @@ def settings_lines(key: Key) -> str:
     for name, value in (("workload", key.workload), ("team", key.principal.team), ("user", key.principal.user)):
         if value is not None:
             lines.append(f"{name} = {_string(value)}")
-    if key.labels:
-        lines.append(f"labels = [{', '.join(_string(label) for label in sorted(key.labels))}]")
+    for name, values in (("workloads", key.workloads), ("labels", key.labels)):
+        if values:
+            lines.append(f"{name} = [{', '.join(_string(value) for value in sorted(values))}]")
     if key.expires is not None:
         lines.append(f"expires = {key.expires.isoformat(timespec='seconds')}")
     return "\n".join(lines)
+
+
+def _names(given: Sequence[str]) -> frozenset[str]:
+    # No name has a comma, so both ways to give several can be taken. One left empty is refused like any wrong name.
+    return frozenset(name.strip() for some in given for name in some.split(","))
+
+
+def _doubts(settings: Settings, workload: str | None, allowed: frozenset[str] | None) -> list[str]:
+    """A sentence for each name the settings do not know. No error: the settings may follow the key."""
+    known = {*settings.workloads, *settings.offers}
+    doubts = [
+        f"Note: the settings have no workload or offer {name!r}. Known: {', '.join(sorted(known))}."
+        for name in sorted((allowed or frozenset()) - known)
+    ]
+    if workload is not None and workload not in settings.workloads:
+        doubts.append(
+            f"Note: the settings have no workload {workload!r}. "
+            f"Until they have, requests that name none belong to {settings.default_workload!r}."
+        )
+    return doubts
 
 
 def _quoted(name: str) -> str:
@@ -123,6 +180,7 @@ def _facts(key: Key) -> dict[str, Any]:
         "team": principal.team,
         "user": principal.user,
         "workload": key.workload,
+        "workloads": None if key.workloads is None else sorted(key.workloads),
         "labels": sorted(key.labels),
         "created": key.created,
         "expires": key.expires,

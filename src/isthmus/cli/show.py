@@ -104,7 +104,7 @@ _SOURCES = {
 
 def _source(found: dict[str, Any]) -> str:
     """Where a label comes from: `found in messages[0].content, characters 3 to 9 (icd10)`."""
-    text = _SOURCES.get(found["source"], found["source"])
+    text = _SOURCES.get(found["source"], str(found["source"]))
     if found["where"] is not None:
         text += f" in {found['where']}"
     if found["finder"] is not None:

@@ -32,6 +32,8 @@ PREFIX = "ik-"
 """Begins every key, so that scanners for leaked secrets can know one."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,62}\Z")
+_WORKLOAD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}\Z")
+"""What the settings take as the name of a workload or an offer."""
 _SUBJECT = "keys"
 
 
@@ -68,16 +70,21 @@ class KeyStore:
         team: str | None = None,
         user: str | None = None,
         workload: str | None = None,
+        workloads: Iterable[str] | None = None,
         labels: Iterable[str] = (),
         expires: datetime | None = None,
     ) -> tuple[Key, str]:
         """Make a key. Makes the store, the team and the user where they do not exist.
 
+        `workload` is the one of requests that name none; `workloads` are all that the key may ask for, workloads or
+        offers by name, and None means whatever there is.
+
         Returns:
             The key as it is kept, and the key itself, which is nowhere else.
 
         Raises:
-            InvalidRequest: a name that cannot be used or is taken, an unknown tenant, an expiry in the past.
+            InvalidRequest: a name that cannot be used or is taken, an unknown tenant, an expiry in the past, no
+                workload at all, or a default one that it may not ask for.
             LedgerError: the store cannot be used.
         """
         now = datetime.now(UTC)
@@ -88,6 +95,7 @@ class KeyStore:
             raise InvalidRequest(
                 "The key would expire before it is made.", hint="Give a time to come.", param="expires"
             )
+        allowed = _allowed(workload, workloads)
         carried = frozenset(_label(text) for text in labels)
         plaintext = new_key()
         key = Key(
@@ -95,6 +103,7 @@ class KeyStore:
             hash=key_hash(plaintext),
             principal=Principal(tenant=tenant, team=team, user=user, key=name),
             workload=workload,
+            workloads=allowed,
             labels=carried,
             created=now,
             expires=expires,
@@ -113,7 +122,8 @@ class KeyStore:
                     team=team,
                     user_name=user,
                     workload=workload,
-                    labels=msgspec.json.encode(sorted(carried)).decode() if carried else None,
+                    workloads=None if allowed is None else _list_text(allowed),
+                    labels=_list_text(carried) if carried else None,
                     created=now,
                     expires=expires,
                 )
@@ -218,6 +228,35 @@ def _label(text: str) -> Label:
         raise InvalidRequest(f"{error}.", param="label") from error
 
 
+def _allowed(workload: str | None, workloads: Iterable[str] | None) -> frozenset[str] | None:
+    """All that a key may ask for, which its default must be among. None: whatever there is."""
+    allowed = None if workloads is None else frozenset(workloads)
+    for name in sorted({*(allowed or ()), *(() if workload is None else (workload,))}):
+        if not _WORKLOAD.match(name):
+            raise InvalidRequest(
+                f"{name!r} is no name for a workload.",
+                hint="Give it as the settings name it, such as `support`.",
+                param="workloads" if allowed is not None and name in allowed else "workload",
+            )
+    if allowed is None:
+        return None
+    if not allowed:
+        raise InvalidRequest(
+            "A key that may ask for no workload is of no use.", hint="Name at least one.", param="workloads"
+        )
+    if workload is not None and workload not in allowed:
+        raise InvalidRequest(
+            f"The default workload {workload!r} is not among those the key may ask for: {', '.join(sorted(allowed))}.",
+            hint="Add it to `--workloads`, or choose one of them.",
+            param="workload",
+        )
+    return allowed
+
+
+def _list_text(names: Iterable[str]) -> str:
+    return msgspec.json.encode(sorted(names)).decode()
+
+
 def _require_tenant(connection: Connection, tenant: str) -> None:
     known = connection.execute(select(schema.tenants.c.name)).scalars().all()
     if tenant not in known:
@@ -269,6 +308,8 @@ def _key(row: Row[Any]) -> Key:
         hash=row.hash,
         principal=Principal(tenant=row.tenant, team=row.team, user=row.user_name, key=row.name),
         workload=row.workload,
+        # An empty list would allow nothing: only NULL is no limit.
+        workloads=None if row.workloads is None else msgspec.json.decode(row.workloads, type=frozenset[str]),
         labels=frozenset(msgspec.json.decode(row.labels, type=list[str])) if row.labels else frozenset(),
         created=row.created,
         expires=row.expires,

@@ -31,7 +31,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from typing_extensions import override
 
-REVISION = "0002"
+REVISION = "0003"
 """Revision of the newest migration: what a store must be at to be used."""
 
 DAY_US = 86_400_000_000
@@ -132,6 +132,7 @@ keys = Table(
     Column("created", Instant, nullable=False),
     Column("expires", Instant),
     Column("revoked", Instant),
+    Column("workloads", Text),  # JSON list of names, all it may ask for; NULL: no limit
     UniqueConstraint("tenant", "name"),
     UniqueConstraint("hash"),
     ForeignKeyConstraint(["tenant", "team"], ["teams.tenant", "teams.name"]),

@@ -296,7 +296,7 @@ class KeyTable(Table):
     workload: Text | None = None
     """Workload of requests that name none."""
     workloads: Annotated[Names, Field(min_length=1)] | None = None
-    """The only workloads it may ask for, by whatever name. Not said: all of them."""
+    """All it may ask for: workloads, or offers by their own names. Not said: whatever there is."""
     labels: Labels = ()
     """Labels that every request with this key carries. The client cannot take them off."""
     tenant: Text = "default"

@@ -182,6 +182,8 @@ def _default_workload(raw: Raw, workloads: Sequence[str], problems: Problems) ->
 def keys_of(raw: Raw, problems: Problems) -> Mapping[bytes, Key]:
     """The keys, by hash."""
     workloads = [*_table_names("workloads", raw)] or [DEFAULT_WORKLOAD]
+    # Whoever asks for an offer by its own name asks for a workload of that name.
+    targets = [*workloads, *_table_names("offers", raw)]
     keys: dict[bytes, Key] = {}
     for name, (path, content) in _named_tables("keys", raw, problems).items():
         table = _valid(KeyTable, path, content, problems)
@@ -192,10 +194,11 @@ def keys_of(raw: Raw, problems: Problems) -> Mapping[bytes, Key]:
                 (*path, "workload"),
                 f"{shown(table.workload)} is not a workload. {did_you_mean(table.workload, workloads)}",
             )
-        for workload in table.workloads or ():
-            if workload not in workloads:
+        for target in table.workloads or ():
+            if target not in targets:
                 problems.add(
-                    (*path, "workloads"), f"{shown(workload)} is not a workload. {did_you_mean(workload, workloads)}"
+                    (*path, "workloads"),
+                    f"{shown(target)} is neither a workload nor an offer. {did_you_mean(target, targets)}",
                 )
         if table.workloads is not None and table.workload is not None and table.workload not in table.workloads:
             problems.add((*path, "workload"), "is not among the key's `workloads`. Add it there, or choose one of them")

@@ -27,6 +27,7 @@ from isthmus.domain.message import (
     Text,
     TextDelta,
     TokenLogprob,
+    Tool,
     ToolCall,
     ToolCallDelta,
     ToolCallStarted,

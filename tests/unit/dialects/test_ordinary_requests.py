@@ -1,4 +1,4 @@
-"""Requests as ordinary clients write them leave in every dialect, for nothing in them is lost; what would be is refused."""
+"""What ordinary clients write leaves in every dialect where nothing is lost by it; what would be lost is refused."""
 
 from __future__ import annotations
 

@@ -82,6 +82,35 @@ def test_what_cannot_be_meant_is_refused(keys: KeyStore) -> None:
     assert keys.list() == []
 
 
+@pytest.mark.parametrize("workloads", [None, ["triage"], ["triage", "drafts", "org/gpt-5.4:free@eu"]])
+def test_what_a_key_may_ask_for_is_read_back_as_it_was_said(keys: KeyStore, workloads: list[str] | None) -> None:
+    key, _ = keys.add("desk", workload="triage", workloads=workloads)
+    assert key.workloads == (None if workloads is None else frozenset(workloads))
+    assert keys.load() == {key.hash: key}
+
+
+def test_an_empty_list_in_the_store_allows_nothing_rather_than_everything(store: Store, keys: KeyStore) -> None:
+    keys.add("desk", workloads=["triage"])
+    with store.transaction(writing=True) as connection:
+        connection.execute(text("UPDATE keys SET workloads = '[]'"))
+    assert [key.workloads for key in keys.load().values()] == [frozenset()]
+
+
+def test_a_key_that_could_not_do_what_it_is_for_is_refused(keys: KeyStore, store: Store) -> None:
+    with pytest.raises(InvalidRequest, match="'triage' is not among those the key may ask for: drafts, notes"):
+        keys.add("desk", workload="triage", workloads=["notes", "drafts"])
+    with pytest.raises(InvalidRequest, match="of no use"):
+        keys.add("desk", workloads=[])
+    for name in ("", "a b", "a,b", "[red]", "a\n", "x" * 129):
+        with pytest.raises(InvalidRequest, match="is no name for a workload") as caught:
+            keys.add("desk", workloads=["triage", name])
+        assert caught.value.param == "workloads"
+        with pytest.raises(InvalidRequest, match="is no name for a workload") as caught:
+            keys.add("desk", workload=name)
+        assert caught.value.param == "workload"
+    assert not store.exists()
+
+
 def test_revoking_what_is_not_there_says_so(keys: KeyStore) -> None:
     with pytest.raises(LedgerError, match="no store"):
         keys.revoke("desk")

@@ -14,8 +14,10 @@ from isthmus.domain.decision import Rejection
 from isthmus.domain.entry import Attempt
 from isthmus.domain.errors import LedgerError
 from isthmus.domain.label import Labelled, label
+from isthmus.domain.principal import Key, Principal
 from isthmus.domain.usage import Usage
 from isthmus.ledger import store as store_module
+from isthmus.ledger.keys import KeyStore
 from isthmus.ledger.reader import LedgerReader, Record
 from isthmus.ledger.schema import to_microseconds
 from isthmus.ledger.signing import ensure_signing_key, key_file
@@ -41,15 +43,20 @@ _ATTEMPTS = (
 _REJECTED = '[{"offer":"claude","code":"not_cleared","sentence":"claude is not cleared for the label internal."}]'
 
 
-@pytest.fixture
-def first_revision(store: Store) -> Store:
+def make_at(store: Store, revision: str) -> None:
+    """Make the store as a version of isthmus did that knew no later revision."""
     store.path.parent.mkdir()
     store.path.touch(0o600)
     config = Config()
     config.set_main_option("script_location", str(Path(store_module.__file__).parent / "migrations"))
     with store.engine(writing=True).begin() as migrating:
         config.attributes["connection"] = migrating
-        command.upgrade(config, "0001")
+        command.upgrade(config, revision)
+
+
+@pytest.fixture
+def first_revision(store: Store) -> Store:
+    make_at(store, "0001")
     with closing(sqlite3.connect(store.path)) as connection, connection:
         for writer in (1, 2):
             connection.execute(
@@ -115,6 +122,30 @@ def test_what_was_carried_over_is_chained_signed_and_said_to_be_carried(first_re
         )
     (fault,) = verify(first_revision, keys).faults
     assert (fault.kind, fault.writer, fault.first, fault.field) == ("altered", 1, 3, "cost")
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_keys_made_before_keys_could_be_held_to_workloads_stay_in_force_and_unheld(store: Store, revision: str) -> None:
+    make_at(store, revision)
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute(
+            "INSERT INTO keys (tenant, name, hash, team, user_name, workload, labels, created, expires, revoked)"
+            " VALUES ('default', 'desk', ?, 'support', 'anna', 'triage', '[\"phi\"]', ?, NULL, NULL)",
+            (bytes(32), BEGAN),
+        )
+    with pytest.raises(LedgerError, match="older version"):
+        KeyStore(store).list()
+    lab, _ = KeyStore(store).add("lab", workloads=["triage"])
+    desk = Key(
+        name="desk",
+        hash=bytes(32),
+        principal=Principal(team="support", user="anna", key="desk"),
+        workload="triage",
+        workloads=None,
+        labels=frozenset({label("phi")}),
+        created=entry("x").began,
+    )
+    assert KeyStore(store).load() == {bytes(32): desk, lab.hash: lab}
 
 
 def test_a_reader_waits_for_the_store_to_be_brought_up_to_date(first_revision: Store) -> None:

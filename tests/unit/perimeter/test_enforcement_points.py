@@ -9,28 +9,32 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import msgspec
 import pytest
 from tests.fakes.recorder import MemoryRecorder
 from tests.fakes.rules import WordDetector, offer, policy, rule
 from tests.fakes.sender import DONE, FakeResponse, FakeSender, completion, delta
+from typing_extensions import override
 
+from isthmus.app import App, serve
 from isthmus.dialects.registry import dialect_of
 from isthmus.domain.crossing import Crossing, WireRequest
-from isthmus.domain.errors import InvalidRequest, PerimeterDenied
+from isthmus.domain.errors import ConfigError, InvalidRequest, PerimeterDenied
 from isthmus.domain.finding import Finding
 from isthmus.domain.label import Clearance, Label, Labelled
 from isthmus.domain.offer import Offer, Workload
 from isthmus.domain.ports import Detector
 from isthmus.domain.principal import Principal
 from isthmus.domain.request import RequestFacts
+from isthmus.gateway.keyring import KeyRing
 from isthmus.ledger.fingerprints import FingerprintFile
 from isthmus.perimeter import perimeter as perimeter_module
 from isthmus.perimeter.gate import Gate
 from isthmus.perimeter.inspection import Inspection, Mark
-from isthmus.perimeter.lineage import Lineage
+from isthmus.perimeter.lineage import Lineage, Seen
 from isthmus.perimeter.passages import Passage, passages
 from isthmus.perimeter.perimeter import Perimeter
 from isthmus.perimeter.policy import Needs, Policy
@@ -43,6 +47,7 @@ from isthmus.routing.health import HealthBoard
 from isthmus.routing.reading import read
 from isthmus.routing.road import Road
 from isthmus.routing.roster import Roster
+from isthmus.settings import load
 
 pytestmark = pytest.mark.anyio
 
@@ -224,6 +229,7 @@ async def test_a_topic_detector_that_fails_means_not_cleared() -> None:
 class _Forgetful(WordDetector):
     """Answers for the first text only."""
 
+    @override
     def find(self, texts: Sequence[str]) -> Sequence[Sequence[Finding]]:
         return super().find(texts)[:1]
 
@@ -235,6 +241,7 @@ async def test_a_detector_that_skips_a_text_means_not_cleared() -> None:
 
 
 class _Hanging(WordDetector):
+    @override
     def find(self, texts: Sequence[str]) -> Sequence[Sequence[Finding]]:
         time.sleep(0.5)
         return super().find(texts)
@@ -265,6 +272,13 @@ async def test_a_prompt_that_bears_a_label_taints_nothing_else(lineage: Lineage)
     await scene.ask(call([{"role": "system", "content": prompt.format("measles")}, {"role": "user", "content": "hi"}]))
     await scene.ask(call([{"role": "system", "content": prompt.format("a cold")}, {"role": "user", "content": "hi"}]))
     assert scene.sender.asked == ["home", "gpt"]
+
+
+async def test_a_request_is_recognised_whatever_it_was_answered(lineage: Lineage) -> None:
+    scene = Scene(lineage=lineage, answers=lambda *_: completion("I see."))
+    await scene.ask(call(RECORD, labels=["phi"]))
+    await scene.ask(call(f"Shorten: {RECORD}"))
+    assert scene.sender.asked == ["home", "home"]
 
 
 async def test_an_answer_bears_what_was_found_in_its_request(lineage: Lineage) -> None:
@@ -299,6 +313,14 @@ def test_fingerprints_of_two_installations_have_nothing_in_common(lineage: Linea
 
 def _hashes(lineage: Lineage, tenant: str) -> set[int]:
     return {mark.hash for mark in fingerprints(RECORD, lineage._tenant_key(tenant))}
+
+
+def test_a_registered_document_is_recognised_also_where_its_text_is_called_harmless(lineage: Lineage) -> None:
+    lineage.register("a", Label("legal"), "the record", [RECORD])
+    lineage.remember("a", "one", [Seen(text=RECORD, labels={PHI: None}, origin="request r")])
+    assert {found.label for found in lineage.recall("a", [RECORD])[0]} == {"legal", "phi"}
+    lineage.register("a", None, "a template", [RECORD])
+    assert {found.label for found in lineage.recall("a", [RECORD])[0]} == {"legal"}
 
 
 def test_the_store_gives_a_tenant_nothing_of_anothers(tmp_path: Path) -> None:
@@ -574,3 +596,21 @@ def test_a_body_that_says_a_name_twice_is_refused(body: bytes) -> None:
 def test_a_body_that_is_no_text_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="UTF-8"):
         CHAT.read_facts(b'{"model":"w","messages":[{"role":"user","content":"\xff"}]}')
+
+
+def test_a_vendors_offer_behind_a_proxy_of_this_machine_is_cleared_for_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "isthmus.toml"
+    file.write_text(
+        '[offers.gpt]\nmodel = "gpt-5.4-mini"\nprovider = "openai-compatible"\nside = "closed"\n'
+        'url = "http://127.0.0.1:9/v1"\n'
+    )
+    clearance = load(file).offers["gpt"].clearance
+    assert not clearance.everything
+    assert not clearance.labels
+
+
+async def test_nothing_but_loopback_is_served_without_a_key() -> None:
+    settings = SimpleNamespace(server=SimpleNamespace(is_loopback=False, host="0.0.0.0"))
+    app = SimpleNamespace(settings=settings, keyring=KeyRing({}, open_without_keys=False))
+    with pytest.raises(ConfigError, match="no key exists"):
+        await serve(cast("App", app))

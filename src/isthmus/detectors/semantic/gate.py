@@ -23,9 +23,9 @@ from isthmus.domain.finding import Finding, Tier
 from isthmus.domain.ports import Detector
 
 SECONDS_MAX = 30.0
-"""Longest a call looks at windows it does not know: about 80 kB of English on two cores that have nothing else to do."""
+"""Longest a call looks at windows it does not know: about 80 kB of English on two idle cores."""
 _REMEMBERED = 100_000
-"""Windows: about 40 MB of text in 20 MB of memory."""
+"""Windows: of about 8 MB of text, in 40 MB of memory."""
 _BATCH = 8
 """Windows embedded between two looks at the clock: half a second on two cores."""
 
@@ -97,7 +97,7 @@ class SemanticGate(Detector):
             else:
                 known[content] = judgement
         deadline = self._clock() + self._seconds_max
-        # Windows of one length side by side: the engine shares its cores out by texts.
+        # Windows of about one length side by side, so that the threads of a batch end together.
         for batch in _batches(sorted(fresh, key=lambda content: (len(content), content)), _BATCH):
             if self._clock() >= deadline:
                 raise Overloaded(

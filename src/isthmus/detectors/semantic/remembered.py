@@ -18,7 +18,7 @@ class Remembered:
     """
 
     def __init__(self, entries: int) -> None:
-        """Keep at most `entries`, about 200 bytes each."""
+        """Keep at most `entries`, about 400 bytes each."""
         self._entries = entries
         self._key = secrets.token_bytes(32)
         self._judgements: OrderedDict[bytes, Judgement] = OrderedDict()
