@@ -238,17 +238,15 @@ class Connection(asyncio.Protocol):
         self._complete(turn)
 
     def begin_stream(self, lines: bytes, first: bytes) -> None:
-        """Begin to answer the request at hand with a stream."""
+        """Begin to answer the request at hand with a stream. `first` may be empty: then the first piece is to come."""
         turn = self._at_work
         assert turn is not None
         if turn.old:
             turn.last = True
             self._transport.write(b"%b%b\r\n%b" % (self._head(turn, 200), lines, first))
         else:
-            self._transport.write(
-                b"%b%btransfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n"
-                % (self._head(turn, 200), lines, len(first), first)
-            )
+            chunk = b"%x\r\n%b\r\n" % (len(first), first) if first else b""  # an empty chunk would be the end
+            self._transport.write(b"%b%btransfer-encoding: chunked\r\n\r\n%b" % (self._head(turn, 200), lines, chunk))
 
     def write_piece(self, piece: bytes) -> asyncio.Future[None] | None:
         """Send a piece of a stream. What is returned is to be waited for before the next: the client does not read."""

@@ -81,6 +81,7 @@ class Answer:
         "_facts",
         "_first_token",
         "_health",
+        "_held",
         "_is_stopping",
         "_labels",
         "_opened",
@@ -132,6 +133,8 @@ class Answer:
         self._attempts: list[Attempt] = []
         self._rejected: list[Rejection] = []
         self._remember: Remember | None = None
+        self._held = b""
+        """The piece that is to be sent when the next one is there."""
         self._translation: Translation | None = None
         self._response: WireResponse | None = None
         self._first_token: float | None = None
@@ -169,6 +172,16 @@ class Answer:
 
         Never raises for a failure of the offer: the stream then ends with an error event in the client's dialect.
         """
+        while piece := await self._next():
+            if self._remember is None and not self._held:
+                return piece
+            held, self._held = self._held, piece
+            if held:
+                return held
+        held, self._held = self._held, b""
+        return held
+
+    async def _next(self) -> bytes:
         response, translation = self._response, self._translation
         assert response is not None
         assert translation is not None
@@ -179,7 +192,7 @@ class Answer:
                     piece = self._translated(data)
                 else:
                     piece = translation.end()
-                    await self._keep()  # before the end is told: what the client repeats next is recognised
+                    await self._keep()
                     self._outcome = "completed"
             except ProviderError as exc:
                 return self._interrupted(exc)
@@ -189,6 +202,11 @@ class Answer:
 
     async def pass_on(self, write: Write) -> None:
         """Give to `write` what `piece` would give, each piece in the moment it arrives: no task is woken for it."""
+        if self._remember is not None:
+            while piece := await self.piece():
+                if (unread := write(piece)) is not None:
+                    await unread
+            return
         response, translation = self._response, self._translation
         assert response is not None
         assert translation is not None
@@ -200,7 +218,6 @@ class Answer:
         try:
             await response.forward(take)
             last = translation.end()
-            await self._keep()  # as above
             self._outcome = "completed"
         except ProviderError as exc:
             last = self._interrupted(exc)
@@ -223,8 +240,13 @@ class Answer:
     # ------------------------------------------------------------------------------------------------- for the road
 
     def remember(self, remember: Remember) -> None:
-        """What the answer says is to be remembered before its end is told."""
+        """What the answer says is to be remembered before its end is told.
+
+        A stream then runs a piece behind: what the client repeats, once it has seen the end, is recognised.
+        """
         self._remember = remember
+        if self.streamed:
+            self._held, self.body = self.body, b""
 
     async def keep_whole(self) -> None:
         """Remember an answer that is not streamed."""

@@ -3,7 +3,7 @@ import hashlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -96,6 +96,27 @@ async def test_a_completion_comes_with_what_it_took() -> None:
     assert reply.headers["isthmus-request"] == scene.ledger.entry.id == reply.headers["x-request-id"]
     assert scene.ledger.entry.conversation == "c1"
     assert b"hello" in reply.body
+
+
+async def test_a_stream_that_is_kept_comes_whole() -> None:
+    """It runs a piece behind, so nothing of it is there when the answer begins."""
+    pieces = [delta("hel"), delta("lo", "stop"), USAGE, DONE]
+    scene = Scene(FakeResponse(pieces=pieces))
+    kept: list[tuple[object, ...]] = []
+
+    class Shelf:
+        def keep(self, *what: object) -> bool:
+            kept.append(what)
+            return True
+
+    workload = replace(scene.road.roster.workloads["w"], keep_days=1.0)
+    roster = replace(scene.road.roster, workloads={"w": workload})
+    scene.gateway.road = Road(roster, scene.sender, scene.ledger, scene.road.gate, keeper=Shelf())
+    async with scene.client() as client:
+        await client.send(request_bytes("POST", CHAT, STREAM))
+        _, headers = await client.head()
+        assert [piece async for piece in client.pieces(headers)] == pieces
+    assert [what[5] for what in kept] == ["hello"]
 
 
 async def test_a_stream_is_passed_on_piece_by_piece() -> None:

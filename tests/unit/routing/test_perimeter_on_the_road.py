@@ -351,6 +351,20 @@ async def test_a_label_sticks_to_the_answer(lineage: Lineage, stream: bool) -> N
     assert scene.sender.asked == ["home", "home"]
 
 
+@pytest.mark.parametrize("together", [False, True])
+async def test_the_end_of_a_stream_is_told_when_what_it_said_is_remembered(lineage: Lineage, together: bool) -> None:
+    pieces = [delta(RECORD), delta("", "stop"), DONE]
+    scene = Scene(lineage=lineage, home=[FakeResponse(pieces=[b"".join(pieces)] if together else pieces)])
+    async with await scene.road.serve(call("what is in the file?", labels=["phi"], stream=True)) as answer:
+        seen = answer.body
+        while b"[DONE]" not in seen:
+            assert not any(lineage.recall("default", [RECORD]))
+            seen += await answer.piece()
+        assert any(lineage.recall("default", [RECORD]))
+        assert await answer.piece() == b""
+    assert scene.ledger.entry.outcome == "completed"
+
+
 async def test_a_label_does_not_stick_to_the_system_prompt_beside_it(lineage: Lineage) -> None:
     scene = Scene(lineage=lineage)
     system = {
