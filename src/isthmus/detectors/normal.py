@@ -154,7 +154,7 @@ def _rewrite(text: str, expression: re.Pattern[str], pieces: Pieces, start: int 
 
 _ESCAPE = re.compile(
     r"(?P<percent>(?:%[0-9A-Fa-f]{2})+)"
-    r"|(?P<quoted>(?:=[0-9A-F]{2})+|=\r?\n)"
+    r"|(?P<quoted>(?:=[0-9A-F]{2}){2,}|=3D|=\r?\n)"
     r"|(?P<entity>&(?:\#[0-9]{1,7}|\#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});)"
     r"|(?P<code>\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|u\{[0-9A-Fa-f]{1,6}\}))"
     r"|(?P<sign>\\[nrtbf\"'/\\])"

@@ -12,7 +12,8 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TypeVar
+from itertools import pairwise
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -206,10 +207,17 @@ class Perimeter:
         inspection.marks = [inspection.memory[passage.text] for passage in inspection.passages]
         for run in joined:
             for mark in inspection.memory[run.text]:
-                index = run.across(mark.start, mark.end)
-                if index is not None:
-                    passage = inspection.passages[index]
-                    spread = Mark(mark.label, mark.source, mark.finder, 0, len(passage.text), mark.kind, False)
+                index, start, end = run.place(mark.start, mark.end)
+                passage = inspection.passages[index]
+                # What a passage knows of itself is in its marks. What it does not know shows only beside its neighbour:
+                # the thing goes on there, or the words that announce it stand there.
+                if any(
+                    known.label == mark.label and known.start <= start and end <= known.end
+                    for known in inspection.memory[passage.text]
+                ):
+                    continue
+                spread = Mark(mark.label, mark.source, mark.finder, 0, len(passage.text), mark.kind, False)
+                if spread not in inspection.marks[index]:
                     inspection.marks[index] += (spread,)
 
     def _conversation(self, tenant: str, texts: Sequence[Passage]) -> str:
@@ -294,26 +302,40 @@ async def _within(seconds: float, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(_threads, work)
 
 
+class _Piece(NamedTuple):
+    """A stretch of a passage in a run."""
+
+    passage: int
+    """Its number."""
+    offset: int
+    """Of the stretch in the passage."""
+    begin: int
+    """Of the stretch in the run."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Run:
     """Texts that stand next to one another in messages of one role, read as one."""
 
     text: str
-    ends: tuple[int, ...]
-    indices: tuple[int, ...]
+    pieces: tuple[_Piece, ...]
 
-    def across(self, start: int, end: int) -> int | None:
-        """The passage a stretch begins in, when it goes on in the next; else None: its passage knows of it itself."""
-        begin = 0
-        for index, stop in zip(self.indices, self.ends, strict=True):
-            if begin <= start < stop:
-                return index if end > stop else None
-            begin = stop
-        return None
+    def place(self, start: int, end: int) -> tuple[int, int, int]:
+        """The passage a stretch of the run begins in, and where it lies there; the end may be beyond the passage's."""
+        piece = next(piece for piece in reversed(self.pieces) if piece.begin <= start)
+        return piece.passage, start - piece.begin + piece.offset, end - piece.begin + piece.offset
+
+
+_REACH = 400
+"""Characters of a long text that are read together with its neighbour's."""
 
 
 def _runs(texts: Sequence[Passage]) -> list[_Run]:
-    """What a secret could be spread over: parts and messages that follow one another."""
+    """What a secret could be spread over: parts and messages that follow one another.
+
+    All of them as one, for what is cut into many pieces; and every two neighbours, since among all of them a word that
+    merely comes before or after would touch the secret and hide it.
+    """
     groups: dict[int, list[int]] = {}
     for index, passage in enumerate(texts):
         if passage.message is not None and passage.is_said:
@@ -321,9 +343,34 @@ def _runs(texts: Sequence[Passage]) -> list[_Run]:
     runs = []
     for indices in groups.values():
         if len(indices) > 1:
-            ends, total = [], 0
-            for index in indices:
-                total += len(texts[index].text)
-                ends.append(total)
-            runs.append(_Run("".join(texts[index].text for index in indices), tuple(ends), tuple(indices)))
+            runs.append(_joined([(index, 0, texts[index].text) for index in indices]))
+        if len(indices) > 2:
+            runs += [
+                _joined([_tail(first, texts[first].text), _head(second, texts[second].text)])
+                for first, second in pairwise(indices)
+            ]
     return runs
+
+
+def _joined(pieces: Sequence[tuple[int, int, str]]) -> _Run:
+    placed, begin = [], 0
+    for index, offset, text in pieces:
+        placed.append(_Piece(index, offset, begin))
+        begin += len(text)
+    return _Run("".join(text for _, _, text in pieces), tuple(placed))
+
+
+def _tail(index: int, text: str) -> tuple[int, int, str]:
+    """The end of a text, from the beginning of a word on."""
+    if len(text) <= _REACH:
+        return index, 0, text
+    begin = text.find(" ", len(text) - _REACH) + 1 or len(text) - _REACH
+    return index, begin, text[begin:]
+
+
+def _head(index: int, text: str) -> tuple[int, int, str]:
+    """The beginning of a text, up to the end of a word."""
+    if len(text) <= _REACH:
+        return index, 0, text
+    end = text.rfind(" ", 0, _REACH)
+    return index, 0, text[: end if end > 0 else _REACH]

@@ -209,6 +209,10 @@ def test_whatever_is_walked_is_looked_at(body: dict[str, Any]) -> None:
     assert any("measles" in passage.text for passage in passages(body).texts)
 
 
+def test_an_address_that_holds_content_is_unreadable_wherever_it_stands() -> None:
+    assert passages({"unknown": ["data:application/pdf;base64,AAAA"]}).unreadable == [("unknown", 0)]
+
+
 def test_text_that_calls_itself_binary_is_read() -> None:
     part = {"type": "file", "format": "pdf", "data": "he has measles, and this is no base64!"}
     found = passages({"messages": [{"role": "user", "content": [part]}]})
@@ -330,19 +334,29 @@ def test_the_store_gives_a_tenant_nothing_of_anothers(tmp_path: Path) -> None:
     assert store.find("b", [1, 2, 3], now=2.0) == {}
 
 
-@pytest.mark.parametrize("passed_on", [False, True])
-async def test_an_answer_is_remembered_before_its_end_is_told(lineage: Lineage, passed_on: bool) -> None:
-    def answers(*_: object) -> FakeResponse:
-        return FakeResponse(pieces=[delta(RECORD[:50]), delta(RECORD[50:]), delta("", "stop"), DONE])
+STREAM = [delta(RECORD[:50]), delta(RECORD[50:]), delta("", "stop"), DONE]
 
-    scene = Scene(lineage=lineage, answers=answers)
+
+@pytest.mark.parametrize("pieces", [STREAM, [b"".join(STREAM)]], ids=["in pieces", "in one piece"])
+@pytest.mark.parametrize("passed_on", [False, True])
+async def test_an_answer_is_remembered_before_its_end_is_told(
+    lineage: Lineage, passed_on: bool, pieces: list[bytes]
+) -> None:
+    scene = Scene(lineage=lineage, answers=lambda *_: FakeResponse(pieces=pieces))
+    known_at_end: list[bool] = []
+
+    def hear(piece: bytes) -> None:
+        if b"[DONE]" in piece:
+            known_at_end.append(bool(lineage.recall("default", [RECORD])[0]))
+
     async with await scene.road.serve(call("who is in bed 4?", labels=["phi"], stream=True)) as answer:
+        hear(answer.body)
         if passed_on:
-            await answer.pass_on(lambda _: None)
+            await answer.pass_on(hear)
         else:
-            while await answer.piece():
-                pass
-        assert lineage.recall("default", [RECORD])[0]
+            while piece := await answer.piece():
+                hear(piece)
+    assert known_at_end == [True]
 
 
 # ------------------------------------------------------------------------------------------------- the whole of labels
@@ -553,7 +567,8 @@ async def test_the_sender_asks_the_gate_before_a_byte_leaves() -> None:
     )
     try:
         with pytest.raises(PerimeterDenied):
-            await sender.send(forged)
+            async with asyncio.timeout(2):
+                await sender.send(forged)
         await asyncio.sleep(0.01)
     finally:
         await sender.aclose()

@@ -1,8 +1,12 @@
 """Settings to prove, written as a user would."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+from isthmus.app import App
+from isthmus.proof.plan import plan
+from isthmus.proof.run import Proof, prove
 from isthmus.settings import Settings
 from isthmus.settings.reading import read
 
@@ -53,7 +57,25 @@ WORKLOAD = """
 offers = ["gpt", "claude", "gem", "home"]
 """
 
-Write = Callable[[str], Settings]
+SMALL = """
+[offers.gpt]
+model = "m"
+provider = "openai"
+key = "env:OPENAI_API_KEY"
+
+[offers.home]
+model = "m"
+provider = "ollama"
+
+[labels.phi]
+detect = ["icd10"]
+needs = { side = ["own"] }
+
+[labels.pii]
+detect = ["email"]
+needs = { side = ["own"] }
+else = "redact"
+"""
 
 
 def written(folder: Path, text: str = OFFERS + RULES + WORKLOAD) -> Settings:
@@ -62,3 +84,12 @@ def written(folder: Path, text: str = OFFERS + RULES + WORKLOAD) -> Settings:
     file.write_text(text)
     environ = {"HOME": str(folder), **{f"{name}_API_KEY": "x" for name in ("OPENAI", "ANTHROPIC", "GEMINI")}}
     return read(file, environ=environ, ports={})
+
+
+async def proved(
+    settings: Settings, *, failing: bool = False, tamper: Callable[[App], None] = lambda _app: None
+) -> Proof:
+    """The proof of a short plan; with failing offers, which take their time, only where a test is about them."""
+    planned = plan(settings, list(settings.keys.values()), quick=True)
+    cells = [cell for cell in planned.cells if failing or cell.failure == "none"]
+    return await prove(settings, replace(planned, cells=cells), tamper=tamper)

@@ -152,4 +152,11 @@ def _checked(module: str | None) -> Callable[[str], bool]:
     if module is None:
         return lambda _: True
     is_valid: Callable[[str], bool] = importlib.import_module(f"stdnum.{module}").is_valid
-    return is_valid
+
+    def valid(number: str) -> bool:
+        try:
+            return is_valid(number)
+        except (LookupError, ValueError):  # some modules look a place up that is not in their table (stdnum.cn.ric)
+            return False
+
+    return valid

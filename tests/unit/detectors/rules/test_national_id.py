@@ -1,6 +1,7 @@
 from collections.abc import Callable
 
 import pytest
+from stdnum.cn import ric
 
 Find = Callable[[str, str], list[str]]
 
@@ -52,3 +53,11 @@ def test_national_id_is_found_and_nothing_around_it(find: Find, kind: str, text:
 @pytest.mark.parametrize(("kind", "text"), PASSED)
 def test_what_only_looks_like_national_id_passes(find: Find, kind: str, text: str) -> None:
     assert find(kind, text) == []
+
+
+def test_a_number_that_a_library_stumbles_over_is_no_number(find: Find) -> None:
+    """`stdnum.cn.ric` looks the county of birth up, and raises for those it does not know."""
+    number = "110001198001010015"
+    with pytest.raises(KeyError):
+        ric.is_valid(number)
+    assert find("cn_ric", f"身份证号 {number}") == []
