@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 UV     := .uv/bin/uv
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 
-.PHONY: setup up test check stress prove bench lock clean
+.PHONY: setup up test check stress prove no-network bench lock clean
 
 setup: $(VENV)/.ready  ## the environment in .venv, as locked
 
@@ -36,7 +36,10 @@ stress: setup  ## 200,000 requests with nonces, aborts, resets and slow peers: n
 prove: setup  ## the perimeter at length: 100,000 crossings, 1,000 kills, every enforcement point switched off in turn
 	ISTHMUS_PROVE_CROSSINGS=100000 $(BIN)/python -m pytest -q -s --timeout 7200 tests/system/test_nothing_crosses.py
 	ISTHMUS_PROVE_TRIALS=1000 $(BIN)/python -m pytest -q -s --timeout 7200 tests/system/test_strict.py
-	$(BIN)/python -m bench.enforcement
+	$(BIN)/python -m bench.enforcement --jobs 2
+
+no-network: setup  ## all of it with the own model where there is no route, and not a packet leaving where there is (root)
+	$(BIN)/python -m bench.no_network
 
 bench: setup  ## CPU, latency, streams and memory beside nginx and LiteLLM, in one run; BENCH=--quick for a short one
 	$(BIN)/python bench/run.py $(BENCH)

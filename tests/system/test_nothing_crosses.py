@@ -103,7 +103,9 @@ class Machine(RuleBasedStateMachine):
     def begin(self, pool: list[Policy]) -> None:
         self.pool = pool
         self.policy = first = pool[0]
-        self.lineage = lineage = Lineage(FingerprintFile(Path(self.folder.name) / "lineage.db"), b"k" * 32, clock=lambda: 1e9)
+        self.lineage = lineage = Lineage(
+            FingerprintFile(Path(self.folder.name) / "lineage.db"), b"k" * 32, clock=lambda: 1e9
+        )
         detector = WordDetector({str(name): rf"(?i){word}\d*" for name, word in WORD_OF.items()})
         self.perimeter = Perimeter(policy=first, detectors=[detector], lineage=lineage, key=b"k" * 32)
         self.gate = Gate(self.perimeter)

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from typer._click.exceptions import ClickException
 
-from isthmus.cli import ask, documents, explain, keys, ledger, models, offers, perimeter, up
+from isthmus.cli import ask, documents, explain, keys, ledger, models, offers, perimeter, scan, up
 from isthmus.domain.errors import ConfigError, IsthmusError
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(models.app, name="models")
 app.add_typer(perimeter.app, name="perimeter")
 app.add_typer(documents.app, name="documents")
+app.command("scan")(scan.command)
 
 
 def _show_version(wanted: bool) -> None:

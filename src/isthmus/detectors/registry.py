@@ -10,6 +10,8 @@ Any other package beside this file is a detector of its own. It declares `NAME`,
 
     make(weights: Path | None) -> Detector      raises ConfigError where what it needs is not installed
 
+Those of tier `deep` stand apart: no policy can name what they find, and `detectors_for` never makes one.
+
 Importing either costs next to nothing, so that settings can be checked without loading a single engine.
 """
 
@@ -68,20 +70,34 @@ def _packages() -> tuple[_Package, ...]:
     return tuple(cast("_Package", importlib.import_module(name)) for name in names if name != rules.__name__)
 
 
+def _on_road() -> list[_Package]:
+    return [package for package in _packages() if package.TIER != "deep"]
+
+
+def _off_road() -> list[_Package]:
+    return [package for package in _packages() if package.TIER == "deep"]
+
+
 @cache
 def kinds() -> Mapping[str, DetectorName]:
-    """Every kind that can be found, and which detector finds it, installed or not."""
+    """Every kind that a policy may name, and which detector finds it, installed or not."""
     found = dict.fromkeys((kind for sort in _sorts() for kind in sorted(sort.KINDS)), RULES)
-    for package in _packages():
+    for package in _on_road():
         found |= dict.fromkeys(sorted(package.KINDS), DetectorName(package.NAME))
     return found
+
+
+@cache
+def deep_kinds() -> Mapping[str, DetectorName]:
+    """Every kind that is found off the road alone, and which detector finds it, installed or not."""
+    return {kind: DetectorName(package.NAME) for package in _off_road() for kind in sorted(package.KINDS)}
 
 
 @cache
 def groups() -> Mapping[str, frozenset[str]]:
     """Names that a policy may use for several kinds."""
     found: dict[str, frozenset[str]] = {}
-    for declared in (*(sort.GROUPS for sort in _sorts()), *(package.GROUPS for package in _packages())):
+    for declared in (*(sort.GROUPS for sort in _sorts()), *(package.GROUPS for package in _on_road())):
         for name, members in declared.items():
             found[name] = found.get(name, frozenset()) | members
     return found
@@ -109,8 +125,17 @@ def detectors_for(wanted: Iterable[str], *, weights: Path | None = None) -> tupl
     asked = frozenset(kind for name in names for kind in together.get(name, frozenset({name})))
     with_form = frozenset(kind for kind in asked if known[kind] == RULES)
     made: list[Detector] = [_rules_for(with_form)] if with_form else []
-    made += [package.make(weights) for package in _packages() if asked & package.KINDS]
+    made += [package.make(weights) for package in _on_road() if asked & package.KINDS]
     return tuple(made)
+
+
+def deep_detectors() -> tuple[Detector, ...]:
+    """The detectors that are too slow for the road: for audits and for redacting documents.
+
+    Raises:
+        ConfigError: one is not installed.
+    """
+    return tuple(package.make() for package in _off_road())
 
 
 @cache

@@ -23,7 +23,7 @@ from isthmus.domain.offer import Offer, Workload
 from isthmus.domain.ports import Detector
 from isthmus.perimeter.inspection import Inspection, Mark, Marks, label_of_kind
 from isthmus.perimeter.lineage import Lineage, Seen
-from isthmus.perimeter.passages import Passage, passages, replaced
+from isthmus.perimeter.passages import Passage, passages, read_body, replaced
 from isthmus.perimeter.policy import UNREADABLE, Policy
 from isthmus.perimeter.pseudonyms import Pseudonyms
 from isthmus.perimeter.redaction import Stretch, redact, stretches
@@ -94,9 +94,9 @@ class Perimeter:
             origin: of what is remembered of it, such as `request req_…`; None: nothing is to be remembered.
 
         Raises:
-            InvalidRequest: labels of a part are not labels.
+            InvalidRequest: labels of a part are not labels, or an object says a name twice.
         """
-        decoded = msgspec.json.decode(body)
+        decoded = read_body(body)
         found = passages(decoded)
         if found.unreadable:
             names = {UNREADABLE} if workload.unreadable is None else workload.unreadable

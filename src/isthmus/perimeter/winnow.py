@@ -143,10 +143,15 @@ class Winnowed:
 
     def _hashes(self, indexes: Iterable[int]) -> Iterator[int]:
         content, width = self._content, 4 * self._noise
+        known: dict[bytes, int] = {}  # of a text that repeats itself, such as a line of dashes, every run is chosen
         for index in indexes:
-            hasher = self._schedule.hasher.copy()
-            hasher.update(content[4 * index : 4 * index + width])
-            yield int.from_bytes(hasher.digest(), "little", signed=True)
+            run = content[4 * index : 4 * index + width]
+            found = known.get(run)
+            if found is None:
+                hasher = self._schedule.hasher.copy()
+                hasher.update(run)
+                found = known[run] = int.from_bytes(hasher.digest(), "little", signed=True)
+            yield found
 
 
 # ------------------------------------------------------------------------------------------------ normal characters

@@ -239,9 +239,10 @@ class _PassThrough:
 
     def piece(self, data: bytes) -> bytes:
         assert self._watch is not None
+        passed = self._watch.feed(data)  # raises where the piece tells of an error
         if self._ear is not None:
             self._ear.hear_piece(data)
-        return self._watch.feed(data)
+        return passed
 
     def end(self) -> bytes:
         assert self._watch is not None

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 
-from isthmus.detectors.registry import groups, kinds
+from isthmus.detectors.registry import deep_kinds, groups, kinds
 from isthmus.domain.label import Label, label
 from isthmus.perimeter.policy import Needs, Policy, Rule
 from isthmus.settings.lines import KeyPath
@@ -59,6 +59,11 @@ def _kinds(table: LabelTable, path: KeyPath, problems: Problems) -> frozenset[st
             found |= known_groups[wanted]
         elif wanted in known_kinds:
             found.add(wanted)
+        elif wanted in deep_kinds():
+            problems.add(
+                (*path, "detect"),
+                f"{shown(wanted)} is found by `isthmus scan --deep` alone, which no request waits for: take it out",
+            )
         else:
             problems.add(
                 (*path, "detect"),

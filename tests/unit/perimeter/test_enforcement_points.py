@@ -557,6 +557,32 @@ def test_labels_of_workload_and_metadata_are_joined() -> None:
 # --------------------------------------------------------------------------------------------------------- at the edges
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        b'{"role":"user","content":"he has measles","content":"hello"}',
+        b'{"role":"user","content":"hello","content":"he has measles"}',
+        b'{"role":"user","content":"he has measles","\\u0063ontent":"hello"}',
+        b'{"role":"user","content":[{"type":"text","text":"he has measles","text":"hello"}]}',
+    ],
+)
+async def test_a_name_that_is_said_twice_anywhere_in_a_body_is_refused(message: bytes) -> None:
+    scene = Scene(GPT)
+    twice = replace(call("hello"), body=b'{"model":"w","messages":[%b]}' % message)
+    with pytest.raises(InvalidRequest, match="twice"):
+        await scene.ask(twice)
+    assert scene.sender.asked == []
+
+
+@pytest.mark.parametrize("value", [b"[" * 100_000, b"1" * 5000, b"1e999999", b'"\\ud800"'])
+async def test_what_cannot_be_looked_at_is_refused_not_passed(value: bytes) -> None:
+    scene = Scene(GPT)
+    body = b'{"model":"w","messages":[{"role":"user","content":"hello"}],"x":%b}' % value
+    with pytest.raises((InvalidRequest, PerimeterDenied)):
+        await scene.ask(replace(call("hello"), body=body))
+    assert scene.sender.asked == []
+
+
 async def test_the_sender_asks_the_gate_before_a_byte_leaves() -> None:
     connections: list[object] = []
     server = await asyncio.start_server(lambda *streams: connections.append(streams), "127.0.0.1", 0)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from isthmus.domain.errors import InvalidRequest
@@ -29,11 +29,13 @@ def bodies_with_a_canary(draw: st.DrawFn) -> dict[str, Any]:
     return {"model": "m", field: draw(st.sampled_from([holder, [holder], [{"role": "user", "content": holder}]]))}
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(bodies_with_a_canary())
 def test_no_text_is_overlooked(body: dict[str, Any]) -> None:
     assert any(CANARY in passage.text for passage in passages(body).texts)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(bodies_with_a_canary())
 def test_a_text_is_replaced_where_it_stands_and_nowhere_else(body: dict[str, Any]) -> None:
     found = [passage for passage in passages(body).texts if not passage.fixed and passage.message is not None]

@@ -24,11 +24,11 @@ from isthmus.routing.reading import Reading, read
 
 pytestmark = pytest.mark.anyio
 
+
 def unexpected(proof: Proof) -> list[tuple[str | None, str | None, str, str]]:
     """Violations, in brief."""
     return [
-        (result.cell.label, result.cell.kind, result.cell.way.name, result.cell.failure)
-        for result in proof.violations
+        (result.cell.label, result.cell.kind, result.cell.way.name, result.cell.failure) for result in proof.violations
     ]
 
 
