@@ -11,12 +11,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from isthmus.cli.ledger import StoreOption, store_of
 from isthmus.cli.options import ConfigOption, JsonOption
-from isthmus.cli.show import print_json
+from isthmus.cli.show import counting, print_json
 from isthmus.connectors.documents.folders import Skipped, documents_under
 from isthmus.connectors.documents.reading import DocumentReader
 from isthmus.connectors.documents.refusal import Refused
@@ -56,7 +55,7 @@ def add(
     if name is not None and len(found) != 1:
         raise InvalidRequest("A name can be given to one document only.", hint="Name one file.", param="name")
     registered: list[Registered] = []
-    with _lineage(store, config) as lineage, DocumentReader() as reader, _progress(quiet=as_json) as bar:
+    with _lineage(store, config) as lineage, DocumentReader() as reader, counting(quiet=as_json) as bar:
         for path in bar.track(files, description="documents"):
             try:
                 done = lineage.register(tenant, wanted, name or str(path), reader.texts(path))
@@ -129,12 +128,6 @@ def _lineage(store: str | None, config: Path | None) -> Iterator[Lineage]:
         yield Lineage(kept, key, clock=time.time)
     finally:
         kept.close()
-
-
-def _progress(*, quiet: bool) -> Progress:
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal)
 
 
 def _label(name: str | None, *, harmless: bool) -> Label | None:

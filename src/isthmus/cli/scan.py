@@ -11,10 +11,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from isthmus.cli.options import ConfigOption, JsonOption
-from isthmus.cli.show import print_json
+from isthmus.cli.show import counting, print_json
 from isthmus.connectors.documents.folders import Skipped, documents_under
 from isthmus.connectors.documents.reading import DocumentReader
 from isthmus.connectors.documents.refusal import Refused
@@ -24,7 +23,6 @@ from isthmus.domain.errors import InvalidRequest
 from isthmus.domain.finding import Finding
 from isthmus.domain.label import Label
 from isthmus.domain.ports import Detector
-from isthmus.perimeter.inspection import label_of_kind
 from isthmus.perimeter.policy import Policy
 from isthmus.perimeter.redaction import redact
 from isthmus.settings import Settings, load
@@ -93,7 +91,7 @@ def command(
     files = [(named, one) for named, one in found if isinstance(one, Path)]
     scanned: list[Scanned] = []
     failed: list[Skipped] = []
-    with DocumentReader() as reader, _progress(quiet=as_json) as bar:
+    with DocumentReader() as reader, counting(quiet=as_json) as bar:
         for named, path in bar.track(files, description="documents"):
             try:
                 # One text, so that what goes over the border of two parts is found as well.
@@ -120,7 +118,7 @@ class _Scanner:
 
     def __init__(self, policy: Policy, detectors: Sequence[Detector]) -> None:
         self._policy = policy
-        self._labels = label_of_kind(policy)
+        self._labels = policy.labels_of_kind
         self._detectors = detectors
 
     def scan(self, path: Path, text: str, copy: Path | None) -> Scanned:
@@ -207,12 +205,6 @@ def _write(copy: Path, text: str) -> Path:
     except OSError as error:
         raise _Unscanned(f"its copy {copy} cannot be written ({error.strerror})") from error
     return copy
-
-
-def _progress(*, quiet: bool) -> Progress:
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal)
 
 
 def _tell(

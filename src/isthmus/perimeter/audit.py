@@ -85,8 +85,7 @@ def _labels(policy: Policy, offers: Mapping[str, Offer]) -> Iterator[Remark]:
     for name, rule in policy.rules.items():
         closed = policy.closure({name})
         cleared = [offer for offer in offers.values() if not policy.missing(offer, closed)]
-        lowerable = rule.lower in {"redact", "pseudonymise"}
-        if not cleared and not lowerable:
+        if not cleared and not rule.is_lowered:
             yield Remark(
                 "error",
                 "nothing_cleared",
@@ -110,7 +109,7 @@ def _labels(policy: Policy, offers: Mapping[str, Offer]) -> Iterator[Remark]:
                     "the one or the other out.",
                 )
         yield from _twins(policy, rule)
-        if lowerable:
+        if rule.is_lowered:
             yield Remark(
                 "loose",
                 "lowered_by_finding",

@@ -6,7 +6,7 @@ spans, the gate its memory of texts already looked at, lineage what to remember.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from isthmus.domain.finding import Finding
@@ -74,7 +74,7 @@ class Inspection:
             firm.update(passage.declared)
             for mark in marks:
                 (spans if mark.exact and not passage.fixed else firm).add(mark.label)
-        return frozenset(name for name in spans - firm if policy.rule(name).lower in {"redact", "pseudonymise"})
+        return frozenset(name for name in spans - firm if policy.rule(name).is_lowered)
 
     def labels(self, policy: Policy) -> tuple[Labelled, ...]:
         """Every label with where it comes from, at most `MOST_PLACES` places each; then what they imply."""
@@ -102,7 +102,7 @@ class Inspection:
         if not passage.frame:
             found.update(labelled.label for labelled in self.declared)
         for mark in self.marks[index]:
-            taken_out = mark.exact and policy.rule(mark.label).lower in {"redact", "pseudonymise"}
+            taken_out = mark.exact and policy.rule(mark.label).is_lowered
             if not taken_out and mark.source != "lineage":
                 found.add(mark.label)
         return frozenset(found)
@@ -125,12 +125,3 @@ def _span(passage: Passage, mark: Mark) -> str:
     whole = mark.start <= 0 and mark.end >= len(passage.text)
     place = where(passage.path)
     return place if whole else f"{place}, characters {mark.start} to {mark.end}"
-
-
-def label_of_kind(policy: Policy) -> Mapping[str, tuple[Label, ...]]:
-    """Which labels a kind of finding stands for."""
-    found: dict[str, tuple[Label, ...]] = {}
-    for name, rule in policy.rules.items():
-        for kind in rule.kinds:
-            found[kind] = (*found.get(kind, ()), name)
-    return found

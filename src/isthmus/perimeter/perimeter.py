@@ -21,7 +21,7 @@ from isthmus.domain.finding import Finding
 from isthmus.domain.label import Label, Labelled
 from isthmus.domain.offer import Offer, Workload
 from isthmus.domain.ports import Detector
-from isthmus.perimeter.inspection import Inspection, Mark, Marks, label_of_kind
+from isthmus.perimeter.inspection import Inspection, Mark, Marks
 from isthmus.perimeter.lineage import Lineage, Seen
 from isthmus.perimeter.passages import Passage, passages, read_body, replaced
 from isthmus.perimeter.policy import UNREADABLE, Policy
@@ -111,7 +111,7 @@ class Perimeter:
         )
         joined = _runs(found.texts)
         texts = list(dict.fromkeys([*(passage.text for passage in found.texts), *(run.text for run in joined)]))
-        inspection.memory, failed = await self._look(tenant, texts)
+        inspection.memory, failed = await self.look(tenant, texts)
         self._put(inspection, joined)
         inspection.declared += failed
         topics = self._topics(inspection, offers)
@@ -125,17 +125,12 @@ class Perimeter:
         return inspection
 
     async def look(self, tenant: str, texts: Sequence[str]) -> tuple[dict[str, Marks], tuple[Labelled, ...]]:
-        """Marks of texts that are about to leave; and the labels of what could not be looked at."""
-        return await self._look(tenant, texts)
-
-    async def _look(self, tenant: str, texts: Sequence[str]) -> tuple[dict[str, Marks], tuple[Labelled, ...]]:
-        """By rules and by lineage."""
+        """Marks of texts, by rules and by lineage; and the labels of what could not be looked at."""
         memory: dict[str, Marks] = dict.fromkeys(texts, ())
         failed: tuple[Labelled, ...] = ()
-        size = sum(map(len, texts))
         for detector in self.detectors:
             if detector.tier == "rules":
-                failed += await self._find(detector, texts, memory, size=size, seconds=_RULES_SECONDS)
+                failed += await self._find(detector, texts, memory, seconds=_RULES_SECONDS)
         lineage = self.lineage
         if lineage is not None:
             try:
@@ -153,12 +148,12 @@ class Perimeter:
         return memory, failed
 
     async def _find(
-        self, detector: Detector, texts: Sequence[str], memory: dict[str, Marks], *, size: int, seconds: float
+        self, detector: Detector, texts: Sequence[str], memory: dict[str, Marks], *, seconds: float
     ) -> tuple[Labelled, ...]:
         """Add what a detector finds to the memory; returns its labels as found where it fails."""
-        labels = label_of_kind(self.policy)
+        labels = self.policy.labels_of_kind
         try:
-            if size <= _INLINE_CHARACTERS and detector.tier == "rules":
+            if detector.tier == "rules" and sum(map(len, texts)) <= _INLINE_CHARACTERS:
                 found = detector.find(texts)
             else:
                 found = await _within(seconds, lambda: detector.find(texts))
@@ -177,7 +172,7 @@ class Perimeter:
     def _topics(self, inspection: Inspection, offers: Sequence[Offer]) -> list[Detector]:
         """The semantic detectors that could still change where the request may go."""
         wanted: list[Detector] = []
-        labels = label_of_kind(self.policy)
+        labels = self.policy.labels_of_kind
         direct, lowerable = inspection.direct(), inspection.lowerable(self.policy)
         for detector in self.detectors:
             if detector.tier != "semantic":
@@ -198,7 +193,7 @@ class Perimeter:
             if len(text) >= _SHORTEST_TOPIC
         ]
         for detector in detectors:
-            failed = await self._find(detector, texts, inspection.memory, size=0, seconds=_SEMANTIC_SECONDS)
+            failed = await self._find(detector, texts, inspection.memory, seconds=_SEMANTIC_SECONDS)
             inspection.declared += failed
 
     @staticmethod

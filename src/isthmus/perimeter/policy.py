@@ -89,6 +89,11 @@ class Rule:
     remember_days: float = REMEMBER_DAYS
     """How long text that bore it is recognised; 0: not at all."""
 
+    @property
+    def is_lowered(self) -> bool:
+        """Whether a transform takes the label off what was found."""
+        return self.lower in {"redact", "pseudonymise"}
+
 
 _UNREADABLE_RULE = Rule(label=UNREADABLE, needs=Needs(side=frozenset({"own"})), remember_days=0)
 
@@ -100,7 +105,16 @@ class Policy:
     rules: Mapping[Label, Rule] = field(default_factory=dict)
     version: str | None = None
     """Hash of the rules; None: there are none."""
+    labels_of_kind: Mapping[str, tuple[Label, ...]] = field(init=False, compare=False, repr=False)
+    """Which labels a kind of finding stands for."""
     _failing: dict[str, tuple[Offer, dict[Label, str | None]]] = field(default_factory=dict, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        found: dict[str, tuple[Label, ...]] = {}
+        for name, rule in self.rules.items():
+            for kind in rule.kinds:
+                found[kind] = (*found.get(kind, ()), name)
+        object.__setattr__(self, "labels_of_kind", found)
 
     @property
     def has_rules(self) -> bool:

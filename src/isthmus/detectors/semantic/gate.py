@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -116,7 +117,13 @@ def make(weights: Path | None = None) -> SemanticGate:
     Raises:
         ConfigError: the extra `semantic` is not installed, or the weights cannot be used.
     """
-    return SemanticGate(Embedder(), load(weights or SHIPPED))
+    return SemanticGate(_embedder(), load(weights or SHIPPED))
+
+
+@cache
+def _embedder() -> Embedder:
+    """The embedding, loaded once in a process: settings are read again and again, and the model stays the same."""
+    return Embedder()
 
 
 def _batches(items: Sequence[str], size: int) -> Iterator[list[str]]:
