@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+from isthmus.dialects.adapted import Adapted
 from isthmus.domain.errors import IsthmusError
 from isthmus.domain.message import Completion, CompletionRequest, Event
-from isthmus.domain.request import RequestFacts
+from isthmus.domain.request import Operation, RequestFacts
 from isthmus.domain.usage import Usage
 
 
@@ -100,21 +101,94 @@ class UsageWatch(Protocol):
         ...
 
 
-class Dialect(Protocol):
-    """One wire format. An instance has no state and may be shared."""
+class Form(Protocol):
+    """How one sort of request and its answer look on the wire. An instance has no state and may be shared."""
 
     @property
     def name(self) -> str: ...
 
-    # ---- from clients
+    @property
+    def operation(self) -> Operation: ...
 
     def read_facts(self, body: bytes) -> RequestFacts:
         """The facts of a request, read without decoding all of it.
 
         Raises:
-            InvalidRequest: not a request of this dialect; the message names the field.
+            InvalidRequest: not a request of this form; the message names the field.
         """
         ...
+
+    def encode_error(self, error: IsthmusError, request_id: str) -> bytes:
+        """The body of an error answer in this form. The status is `error.status`."""
+        ...
+
+    def request_headers(self) -> Sequence[tuple[bytes, bytes]]:
+        """Headers every request of this form needs beside content-type and the key (`anthropic-version`, …)."""
+        ...
+
+    def decode_fault(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Fault:
+        """What an error answer says. Never raises: a body that is not of the form is told as such."""
+        ...
+
+    def retarget(self, body: bytes, facts: RequestFacts, *, model: str) -> bytes:
+        """The body with the offer's model name in it, and usage asked for where it streams; else byte for byte."""
+        ...
+
+    def read_usage(self, body: bytes) -> Usage | None:
+        """Usage of a whole answer; None where it tells none, or is not of the form.
+
+        Raises:
+            UpstreamRefused: it is an error, told with a status that says otherwise.
+            UpstreamMalformed: it holds no answer.
+        """
+        ...
+
+
+RequestT = TypeVar("RequestT")
+AnswerT = TypeVar("AnswerT")
+
+
+class WholeForm(Form, Protocol[RequestT, AnswerT]):
+    """The form of an operation that always answers whole: embeddings, moderation, counting of tokens.
+
+    It serves both sides, as a dialect does; the values of all forms of one operation are the same.
+    """
+
+    def decode_request(self, body: bytes) -> RequestT:
+        """Decode all of a request.
+
+        Raises:
+            InvalidRequest, Unsupported: as `Dialect.decode_request`.
+        """
+        ...
+
+    def encode_answer(self, answer: AnswerT, request: RequestT) -> bytes: ...
+
+    def request_path(self, model: str) -> str:
+        """Path below the offer's `base_url`."""
+        ...
+
+    def encode_request(self, request: RequestT, *, model: str, adapted: Adapted | None = None) -> bytes:
+        """The body for an offer of this form.
+
+        Raises:
+            Unsupported: the request says something this form cannot; `param` names the field.
+        """
+        ...
+
+    def decode_answer(self, body: bytes, request: RequestT) -> AnswerT:
+        """Decode an answer.
+
+        Raises:
+            UpstreamMalformed: not an answer of this form, or not one to this request.
+        """
+        ...
+
+
+class Dialect(Form, Protocol):
+    """One wire format of completions."""
+
+    # ---- from clients
 
     def decode_request(self, body: bytes) -> CompletionRequest:
         """Decode all of a request.
@@ -129,10 +203,6 @@ class Dialect(Protocol):
 
     def stream_encoder(self, request: CompletionRequest) -> StreamEncoder: ...
 
-    def encode_error(self, error: IsthmusError, request_id: str) -> bytes:
-        """The body of an error answer in this dialect. The status is `error.status`."""
-        ...
-
     def stream_error(self, error: IsthmusError, request_id: str) -> bytes:
         """An error event to end a passed-through stream of this dialect with."""
         ...
@@ -143,12 +213,10 @@ class Dialect(Protocol):
         """Path below the offer's `base_url`, with query where the dialect has one."""
         ...
 
-    def request_headers(self) -> Sequence[tuple[bytes, bytes]]:
-        """Headers every request of this dialect needs beside content-type and the key (`anthropic-version`, …)."""
-        ...
-
-    def encode_request(self, request: CompletionRequest, *, model: str) -> bytes:
+    def encode_request(self, request: CompletionRequest, *, model: str, adapted: Adapted | None = None) -> bytes:
         """The body for an offer of this dialect. With `request.stream`, usage is always asked for.
+
+        What is said otherwise than it was meant is noted in `adapted`.
 
         Raises:
             Unsupported: the request says something this dialect cannot; `param` names the field.
@@ -165,23 +233,26 @@ class Dialect(Protocol):
 
     def stream_decoder(self) -> StreamDecoder: ...
 
-    def decode_fault(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Fault:
-        """What an error answer says. Never raises: a body that is not of the dialect is told as such."""
-        ...
-
     # ---- same dialect on both sides
 
-    def retarget(self, body: bytes, facts: RequestFacts, *, model: str) -> bytes:
-        """The body with the offer's model name in it, and usage asked for where it streams; else byte for byte."""
-        ...
+    def usage_watch(self, facts: RequestFacts) -> UsageWatch: ...
 
-    def read_usage(self, body: bytes) -> Usage | None:
-        """Usage of a whole answer; None where it tells none, or is not of the dialect.
+
+class Resumable(Protocol):
+    """What a dialect knows whose clients may go on from an earlier answer by naming it."""
+
+    def going_on(self, earlier_request: bytes, earlier_answer: bytes, body: bytes) -> bytes:
+        """A request that says all that was said until then, and what it adds; it names no earlier answer any more.
 
         Raises:
-            UpstreamRefused: it is an error, told with a status that says otherwise.
-            UpstreamMalformed: it holds no answer.
+            InvalidRequest: the body is not a request of the dialect.
         """
         ...
 
-    def usage_watch(self, facts: RequestFacts) -> UsageWatch: ...
+    def streamed_answer(self, stream: bytes) -> bytes | None:
+        """The whole answer, out of the bytes of its stream; None: it has not ended well."""
+        ...
+
+    def input_items(self, request: bytes) -> bytes:
+        """What was said to the model, as the list that clients of the dialect ask for."""
+        ...

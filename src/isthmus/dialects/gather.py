@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from isthmus.domain.errors import UpstreamMalformed
 from isthmus.domain.message import (
     Choice,
+    Citation,
+    Cited,
     Completion,
     Event,
     Extra,
@@ -35,6 +37,7 @@ class _Call:
     id: str
     name: str
     signature: str | None
+    minted_by: str | None
     arguments: list[str] = field(default_factory=list)
 
 
@@ -44,10 +47,13 @@ class _Choice:
 
     text: list[str] = field(default_factory=list)
     signature: str | None = None
+    minted_by: str | None = None
+    citations: list[Citation] = field(default_factory=list)
     logprobs: list[TokenLogprob] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
     reasoning_signature: str | None = None
     encrypted: str | None = None
+    reasoning_minted_by: str | None = None
     refusal: list[str] = field(default_factory=list)
     calls: dict[int, _Call] = field(default_factory=dict)
     finish: FinishReason | None = None
@@ -59,14 +65,32 @@ class _Choice:
         parts: list[Part] = []
         if self.reasoning or self.reasoning_signature or self.encrypted:
             parts.append(
-                Reasoning(text="".join(self.reasoning), signature=self.reasoning_signature, encrypted=self.encrypted)
+                Reasoning(
+                    text="".join(self.reasoning),
+                    signature=self.reasoning_signature,
+                    encrypted=self.encrypted,
+                    minted_by=self.reasoning_minted_by,
+                )
             )
         if self.text or self.signature:
-            parts.append(Text(text="".join(self.text), signature=self.signature))
+            parts.append(
+                Text(
+                    text="".join(self.text),
+                    signature=self.signature,
+                    minted_by=self.minted_by,
+                    citations=tuple(self.citations),
+                )
+            )
         if self.refusal:
             parts.append(Refusal(text="".join(self.refusal)))
         parts += (
-            ToolCall(id=call.id, name=call.name, arguments="".join(call.arguments), signature=call.signature)
+            ToolCall(
+                id=call.id,
+                name=call.name,
+                arguments="".join(call.arguments),
+                signature=call.signature,
+                minted_by=call.minted_by,
+            )
             for _, call in sorted(self.calls.items())
         )
         return tuple(parts)
@@ -115,16 +139,20 @@ def _take(choice: _Choice, event: Event) -> None:
     match event:
         case TextDelta():
             choice.text.append(event.text)
-            choice.signature = event.signature or choice.signature
+            if event.signature is not None:
+                choice.signature, choice.minted_by = event.signature, event.minted_by
             choice.logprobs += event.logprobs or ()
         case ReasoningDelta():
             choice.reasoning.append(event.text)
             choice.reasoning_signature = event.signature or choice.reasoning_signature
             choice.encrypted = event.encrypted or choice.encrypted
+            choice.reasoning_minted_by = event.minted_by or choice.reasoning_minted_by
+        case Cited():
+            choice.citations.append(event.citation)
         case RefusalDelta():
             choice.refusal.append(event.text)
         case ToolCallStarted():
-            choice.calls[event.call] = _Call(event.id, event.name, event.signature)
+            choice.calls[event.call] = _Call(event.id, event.name, event.signature, event.minted_by)
         case ToolCallDelta():
             if event.call not in choice.calls:
                 raise UpstreamMalformed("The stream goes on with a tool call that never began.")

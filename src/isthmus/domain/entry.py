@@ -27,6 +27,15 @@ crashed       isthmus itself died while the request was in flight; found at the 
 """
 
 
+Fate = Literal["outrun", "broken_off", "continued"]
+"""What became of the answer of a try.
+
+outrun       another offer was quicker, this one was given up
+broken_off   the client was sent its beginning, and the offer died
+continued    it went on from what another try had said
+"""
+
+
 @quick_value()
 class Attempt:
     """One try at one offer."""
@@ -43,6 +52,12 @@ class Attempt:
     """Of what was sent, after the transforms."""
     lowered: tuple[Label, ...] = ()
     """Labels that a transform took off what was sent."""
+    usage: Usage | None = None
+    """As far as the offer told; None: it told none. Where one try was all there was, the entry has it alone."""
+    cost: Decimal | None = None
+    """Dollars, of `usage`; None: usage or price not known."""
+    fate: Fate | None = None
+    """What became of its answer, where that is not the client's answer as a whole. None: it is, or there was none."""
 
 
 @quick_value(kw_only=True)
@@ -97,9 +112,9 @@ class Entry:
     side: Side | None
     streamed: bool
     usage: Usage | None
-    """As billed by the provider; None: it told none."""
+    """As billed by the providers, of all tries that told; None: none did."""
     cost: Decimal | None
-    """Dollars; None: usage or price not known."""
+    """Dollars, the sum over all tries whose cost is known; None: no usage or no price is known."""
     price_source: str | None
     first_token: float | None
     """Seconds from the request's arrival to the first byte of the answer's body."""
@@ -111,3 +126,5 @@ class Entry:
     catalog_version: str | None
     policy_version: str | None = None
     """Hash of the labels' rules in force; None: there were none."""
+    cached: bool = False
+    """The answer was given before, to the same request, and nobody was asked. `offer` is the one that made it."""

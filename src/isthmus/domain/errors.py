@@ -7,8 +7,10 @@
     │   ├── InvalidKey             401 invalid_api_key
     │   ├── UnknownModel           404 model_not_found
     │   ├── UnknownPath            404 unknown_path
+    │   ├── NotFound               404 not_found
     │   ├── MethodNotAllowed       405 method_not_allowed
     │   ├── TooLarge               413 request_too_large
+    │   ├── TooMany                429 limit_reached
     │   └── NotCapable             400 no_capable_offer
     ├── PolicyError              perimeter, clearance, budget; the reason is part of the answer
     │   ├── PerimeterDenied        403 perimeter_denied
@@ -98,6 +100,13 @@ class UnknownPath(RequestError):
     status = 404
 
 
+class NotFound(RequestError):
+    """The caller's tenant has no such file, batch or other thing."""
+
+    code = "not_found"
+    status = 404
+
+
 class MethodNotAllowed(RequestError):
     """The endpoint takes another method."""
 
@@ -110,6 +119,13 @@ class TooLarge(RequestError):
 
     code = "request_too_large"
     status = 413
+
+
+class TooMany(RequestError):
+    """The caller has as many of something as it may; it must end or delete one first."""
+
+    code = "limit_reached"
+    status = 429
 
 
 class NotCapable(RequestError):
@@ -249,8 +265,16 @@ class LedgerError(IsthmusError):
 
 
 class Overloaded(IsthmusError):
-    """More work than the limits allow."""
+    """More work than the limits allow.
+
+    Attributes:
+        retry_after: seconds until another try may help.
+    """
 
     code = "overloaded"
     status = 503
     retryable = True
+
+    def __init__(self, message: str, *, hint: str | None = None, retry_after: float = 1.0) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after

@@ -11,7 +11,9 @@ Label = NewType("Label", str)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}\Z")
 
-LabelSource = Literal["key", "workload", "header", "metadata", "part", "detector", "lineage", "implied", "command"]
+LabelSource = Literal[
+    "key", "workload", "header", "metadata", "part", "detector", "lineage", "implied", "command", "previous"
+]
 """`command`: an option of the command line that asked."""
 
 

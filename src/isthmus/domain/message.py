@@ -36,11 +36,31 @@ class CacheMark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """Where something that an answer says was found."""
+
+    url: str | None = None
+    """Address of the source; None: the source is no page but a part of the request, which `extra` names."""
+    title: str | None = None
+    quote: str | None = None
+    """The words of the source."""
+    start: int | None = None
+    """First character of the answer's text that rests on the source; None: the dialect does not tell."""
+    end: int | None = None
+    """The character after the last."""
+    extra: Extra | None = None
+    """The citation as its dialect has it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
     text: str
     cache: CacheMark | None = None
     signature: str | None = None
     """Opaque proof of the provider that must be returned with the part (Gemini `thoughtSignature`)."""
+    minted_by: str | None = None
+    """The dialect whose provider made `signature`; None: not known."""
+    citations: tuple[Citation, ...] = ()
     extra: Extra | None = None
 
 
@@ -65,6 +85,53 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Audio:
+    """Recorded sound by address or by value: exactly one of `url` and `data` is set."""
+
+    url: str | None = None
+    data: str | None = None
+    """Base64, as on the wire."""
+    media_type: str | None = None
+    """Always set with `data`: `audio/wav`, `audio/mpeg`, …"""
+    cache: CacheMark | None = None
+    extra: Extra | None = None
+
+    def __post_init__(self) -> None:
+        if (self.url is None) == (self.data is None):
+            raise ValueError("a sound has either a url or data")
+        if self.data is not None and self.media_type is None:
+            raise ValueError("the data of a sound needs its media type")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A document by address, by value, as text, or as a file kept by the provider: exactly one of the four is set."""
+
+    url: str | None = None
+    data: str | None = None
+    """Base64, as on the wire."""
+    text: str | None = None
+    file_id: str | None = None
+    """Known to one provider alone."""
+    media_type: str | None = None
+    """Always set with `data`: `application/pdf`, …"""
+    title: str | None = None
+    """Its name, as the model is told it: file name or title."""
+    context: str | None = None
+    """What the caller says about it, which is not to be cited."""
+    citations: bool | None = None
+    """Whether the answer is to cite it."""
+    cache: CacheMark | None = None
+    extra: Extra | None = None
+
+    def __post_init__(self) -> None:
+        if sum(one is not None for one in (self.url, self.data, self.text, self.file_id)) != 1:
+            raise ValueError("a document has exactly one of url, data, text and file_id")
+        if self.data is not None and self.media_type is None:
+            raise ValueError("the data of a document needs its media type")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reasoning:
     """What a model thought before it answered."""
 
@@ -73,6 +140,8 @@ class Reasoning:
     """Opaque proof of the provider that wrote it; must return unchanged to that provider."""
     encrypted: str | None = None
     """Opaque content where the provider does not show the text."""
+    minted_by: str | None = None
+    """The dialect whose provider made `signature` and `encrypted`; None: not known."""
     extra: Extra | None = None
 
 
@@ -91,6 +160,8 @@ class ToolCall:
     """JSON text, as the model wrote it."""
     cache: CacheMark | None = None
     signature: str | None = None
+    minted_by: str | None = None
+    """The dialect whose provider made `signature`; None: not known."""
     extra: Extra | None = None
 
 
@@ -101,13 +172,13 @@ class ToolResult:
     call_id: str
     name: str | None = None
     """Name of the tool, where the dialect carries it or it could be found in the conversation."""
-    parts: tuple[Text | Image, ...] = ()
+    parts: tuple[Text | Image | Audio | Document, ...] = ()
     is_error: bool = False
     cache: CacheMark | None = None
     extra: Extra | None = None
 
 
-Part: TypeAlias = Text | Image | Reasoning | Refusal | ToolCall | ToolResult
+Part: TypeAlias = Text | Image | Audio | Document | Reasoning | Refusal | ToolCall | ToolResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +318,7 @@ class TextDelta:
     choice: int = 0
     logprobs: tuple[TokenLogprob, ...] | None = None
     signature: str | None = None
+    minted_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +329,15 @@ class ReasoningDelta:
     choice: int = 0
     signature: str | None = None
     encrypted: str | None = None
+    minted_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cited:
+    """The text of the choice so far rests, in part, on a source."""
+
+    citation: Citation
+    choice: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,6 +355,7 @@ class ToolCallStarted:
     name: str
     choice: int = 0
     signature: str | None = None
+    minted_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,5 +385,5 @@ class Used:
 
 
 Event: TypeAlias = (
-    Started | TextDelta | ReasoningDelta | RefusalDelta | ToolCallStarted | ToolCallDelta | Finished | Used
+    Started | TextDelta | Cited | ReasoningDelta | RefusalDelta | ToolCallStarted | ToolCallDelta | Finished | Used
 )

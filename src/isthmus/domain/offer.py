@@ -14,7 +14,9 @@ from isthmus.domain.usage import Price
 Side = Literal["own", "hosted", "closed"]
 """own: weights on one's own machines; hosted: open weights at a provider; closed: a vendor's model at its API."""
 
-Need = Literal["tools", "vision", "json_object", "json_schema", "logprobs", "choices", "reasoning"]
+Need = Literal[
+    "tools", "vision", "audio", "documents", "json_object", "json_schema", "logprobs", "choices", "reasoning"
+]
 """What a request may need of an offer. `choices`: more than one answer (n > 1)."""
 
 Training = Literal["never", "opt-out", "unknown"]
@@ -31,13 +33,22 @@ Support = Literal["yes", "no", "emulated", "unknown"]
 class Capabilities:
     """What an offer can do."""
 
+    completions: Support = "unknown"
+    """no: a model of another sort, for embeddings or moderation alone."""
+    embeddings: Support = "unknown"
+    moderation: Support = "unknown"
     tools: Support = "unknown"
     vision: Support = "unknown"
+    audio: Support = "unknown"
+    documents: Support = "unknown"
     json_object: Support = "unknown"
     json_schema: Support = "unknown"
     logprobs: Support = "unknown"
     choices: Support = "unknown"
     reasoning: Support = "unknown"
+    prefill: Support = "unknown"
+    """Goes on from the beginning of an answer that it is given. Here unknown counts as no: an offer that answers anew
+    instead would say the beginning twice."""
     context_tokens: int | None = None
     """Input and output together. None: not known, not checked."""
     output_tokens: int | None = None
@@ -101,6 +112,7 @@ class Offer:
     provider: str
     """A row of `providers/compatible.toml`, or `embedded`."""
     dialect: str
+    """The one that what is asked in another dialect is translated into."""
     base_url: str
     """Empty for `embedded`: the engine's address is known when it runs."""
     side: Side
@@ -113,6 +125,8 @@ class Offer:
     """Query string added to every address, without the question mark (Azure's `api-version=…`)."""
     path: str | None = None
     """Replaces the dialect's own path below `base_url` where the provider has another."""
+    also: tuple[str, ...] = ()
+    """Further dialects that are spoken below the same `base_url`: who asks in one of them is passed through."""
     capabilities: Capabilities = field(default_factory=Capabilities)
     clearance: Clearance = field(default_factory=Clearance)
     region: str | None = None
@@ -134,11 +148,21 @@ class Offer:
     ca_file: str | None = None
     """PEM file of the certificate authorities to trust instead of the system's."""
     retired_on: date | None = None
+    max_in_flight: int | None = None
+    """Requests that it is given at once, at most. None: not known, found out."""
     engine: Engine | None = None
     """Set for `embedded` only."""
 
 
 Goal = Literal["cheapest", "best", "fastest", "order"]
+
+MidStream = Literal["fail", "restart", "continue"]
+"""What is done when an offer breaks off in the middle of its stream.
+
+fail       the client is told
+restart    while nothing of the answer was shown (no first token), another offer takes over; afterwards as fail
+continue   as restart; afterwards an offer that takes the beginning of an answer goes on from what was said
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,3 +181,8 @@ class Workload:
     """Labels of images and other content that no detector can read; None: the label `unreadable`."""
     keep_days: float | None = None
     """How long what is said is kept, encrypted; None: it is not kept."""
+    mid_stream: MidStream = "restart"
+    hedge_after: float | None = None
+    """Seconds without a first token after which a second offer is asked, too. None: never."""
+    cache_seconds: float | None = None
+    """How long an answer may be given again to the very same request. None: never."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
 from typing import Protocol
 
 from isthmus.domain.crossing import Crossing
 from isthmus.domain.entry import CrossingNote, Entry, Opened
 from isthmus.domain.finding import Finding, Tier
-from isthmus.domain.label import Label
+from isthmus.domain.kept import Kept
 from isthmus.domain.request import RequestId
 
 
@@ -125,19 +124,26 @@ class Recorder(Protocol):
 
 
 class Keeper(Protocol):
-    """Keeps what was said, encrypted, where a workload asks for it. Returns at once; writing happens elsewhere."""
+    """Keeps what was said, encrypted, where a workload asks for it. Writing happens elsewhere."""
 
-    def keep(
-        self,
-        request_id: RequestId,
-        tenant: str,
-        workload: str | None,
-        labels: Sequence[Label],
-        request_text: str,
-        answer_text: str,
-        expires: datetime,
-    ) -> bool:
-        """Keep what was said until a time. Returns whether there was room for it."""
+    def keep(self, kept: Kept) -> bool:
+        """Keep what was said until a time. Returns at once, and whether there was room for it."""
+        ...
+
+    async def recall(self, request: RequestId, tenant: str) -> Kept | None:
+        """What was said in a request of a tenant; None: it is not kept, or not for this tenant.
+
+        Raises:
+            LedgerError: it cannot be read.
+        """
+        ...
+
+    async def forget(self, request: RequestId, tenant: str) -> bool:
+        """Delete what was said in a request of a tenant. Returns whether it was there.
+
+        Raises:
+            LedgerError: it cannot be deleted.
+        """
         ...
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NewType
+from typing import Literal, NewType
 
 from isthmus.domain.label import Label
 from isthmus.domain.offer import Need
 from isthmus.domain.value import quick_value
 
 RequestId = NewType("RequestId", str)
+
+Operation = Literal["complete", "embed", "moderate", "count_tokens"]
+"""What a model is asked to do. All but `complete` answer whole, never as a stream."""
 
 
 @quick_value(kw_only=True)
@@ -31,3 +34,6 @@ class RequestFacts:
     """Declared in the body's `metadata`."""
     conversation: str | None = None
     """Declared in the body's `metadata`."""
+    operation: Operation = "complete"
+    previous: str | None = None
+    """Id of an earlier answer that this request goes on from, kept by isthmus (Responses: `previous_response_id`)."""

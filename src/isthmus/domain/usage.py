@@ -22,6 +22,10 @@ class Usage:
     """All output tokens, reasoning included."""
     reasoning: int = 0
     """Part of `output` that was spent on reasoning."""
+    audio_input: int = 0
+    """Part of `input` that was sound."""
+    audio_output: int = 0
+    """Part of `output` that was sound."""
 
     def __post_init__(self) -> None:
         if self.cached < 0 or self.cache_written < 0 or self.reasoning < 0 or self.input < 0 or self.output < 0:
@@ -71,6 +75,19 @@ def cost(usage: Usage, price: Price) -> Decimal:
         millionths += usage.cache_written * (price.cache_written - price.input)
     dollars = millionths.scaleb(-6)
     return dollars + price.per_request if price.per_request else dollars
+
+
+def total(one: Usage, other: Usage) -> Usage:
+    """The tokens of two completions together."""
+    return Usage(
+        input=one.input + other.input,
+        cached=one.cached + other.cached,
+        cache_written=one.cache_written + other.cache_written,
+        output=one.output + other.output,
+        reasoning=one.reasoning + other.reasoning,
+        audio_input=one.audio_input + other.audio_input,
+        audio_output=one.audio_output + other.audio_output,
+    )
 
 
 def plain(amount: Decimal) -> str:

@@ -9,16 +9,20 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 from hypothesis import strategies as st
 
 from isthmus.domain.message import (
+    Audio,
     CacheMark,
     Choice,
+    Citation,
+    Cited,
     Completion,
     CompletionRequest,
+    Document,
     Event,
     Extra,
     Finished,
@@ -53,6 +57,10 @@ class Carries:
     """What one dialect can say."""
 
     dialect: str
+    minted_by: str | None = None
+    """The dialect that proofs are read as made by."""
+    texts_minted_by: str | None = None
+    """The same of texts and calls, where it is another."""
     # ---- messages
     developer: bool = False
     system_anywhere: bool = False
@@ -62,6 +70,12 @@ class Carries:
     image_urls: bool = True
     image_data: bool = True
     image_detail: bool = False
+    sounds: bool = False
+    documents: tuple[Literal["data", "url", "text", "file"], ...] = ()
+    document_words: bool = False
+    """A document has a context, and whether it is to be cited."""
+    cache_on_media: bool = False
+    """Sounds and documents have cache marks."""
     cache_on_text: bool = False
     cache_on_images: bool = False
     cache_on_tools: bool = False
@@ -73,9 +87,12 @@ class Carries:
     """Reasoning in the history and in answers."""
     reasoning_signature: bool = False
     reasoning_encrypted: bool = False
+    citations: Literal["no", "ranges", "blocks"] = "no"
+    """Citations of texts in answers: at places in the text, or of a whole block."""
     refusal: bool = False
     results_per_message: int = 1
     result_images: bool = False
+    result_documents: bool = False
     result_error: bool = False
     arguments_as_text: bool = False
     """Arguments of calls may be any text; otherwise they are JSON objects in compact form."""
@@ -109,6 +126,7 @@ class Carries:
     created: bool = False
     cache_written: bool = False
     reasoning_usage: bool = True
+    audio_usage: bool = False
 
 
 texts = st.text(max_size=12)
@@ -143,13 +161,37 @@ def caches(allowed: bool) -> st.SearchStrategy[CacheMark | None]:
     return sometimes(allowed, st.builds(CacheMark, ttl=st.sampled_from([None, "5m", "1h"])))
 
 
+def minted(part: Part, carries: Carries) -> Part:
+    """The part, its proof made by the dialect's provider where it has one."""
+    match part:
+        case Text(signature=str()) | ToolCall(signature=str()):
+            return replace(part, minted_by=carries.texts_minted_by or carries.minted_by)
+        case Reasoning() if part.signature is not None or part.encrypted is not None:
+            return replace(part, minted_by=carries.minted_by)
+        case _:
+            return part
+
+
 def text_parts(carries: Carries) -> st.SearchStrategy[Text]:
-    return st.builds(
+    made: st.SearchStrategy[Text] = st.builds(
         Text,
         text=words,
         cache=caches(carries.cache_on_text),
         signature=sometimes(carries.text_signature, base64s),
     )
+    return made.map(lambda part: cast("Text", minted(part, carries)))
+
+
+@st.composite
+def citations(draw: st.DrawFn, carries: Carries, size: int) -> Citation:
+    """A citation of a text of so many characters, as the dialect's own answers have it."""
+    url, title, quote = "https://sources.example/a", draw(words), draw(words)
+    if carries.citations == "ranges":
+        start = draw(st.integers(0, size))
+        end = draw(st.integers(start, size))
+        return Citation(url=url, title=title, quote=quote, start=start, end=end, extra=Extra(carries.dialect, {}))
+    own = {"type": "web_search_result_location", "encrypted_index": "AAAA"}
+    return Citation(url=url, title=title, quote=quote, extra=Extra(carries.dialect, own))
 
 
 def images(carries: Carries) -> st.SearchStrategy[Image]:
@@ -170,10 +212,40 @@ def images(carries: Carries) -> st.SearchStrategy[Image]:
     return st.one_of(kinds)
 
 
+def sounds(carries: Carries) -> st.SearchStrategy[Audio]:
+    return st.builds(
+        Audio,
+        data=st.just("AAAA"),
+        media_type=st.sampled_from(["audio/wav", "audio/mpeg", "audio/flac"]),
+        cache=caches(carries.cache_on_media),
+    )
+
+
+@st.composite
+def documents(draw: st.DrawFn, carries: Carries) -> Document:
+    kinds: dict[str, dict[str, Json]] = {
+        "data": {"data": "AAAA", "media_type": "application/pdf"},
+        "url": {"url": "https://documents.example/a.pdf"},
+        "text": {"text": "Some text."},
+        "file": {"file_id": "file_1", "extra": Extra(carries.dialect, {})},
+    }
+    return Document(
+        title=draw(names),
+        context=draw(sometimes(carries.document_words, words)),
+        citations=draw(sometimes(carries.document_words, st.booleans())),
+        cache=draw(caches(carries.cache_on_media)),
+        **kinds[draw(st.sampled_from(carries.documents))],
+    )
+
+
 def user_parts(carries: Carries) -> st.SearchStrategy[tuple[Part, ...]]:
     kinds: list[st.SearchStrategy[Part]] = [text_parts(carries)]
     if carries.image_urls or carries.image_data:
         kinds.append(images(carries))
+    if carries.sounds:
+        kinds.append(sounds(carries))
+    if carries.documents:
+        kinds.append(documents(carries))
     return st.lists(st.one_of(kinds), min_size=1, max_size=3).map(tuple)
 
 
@@ -183,7 +255,7 @@ def arguments(carries: Carries) -> st.SearchStrategy[str]:
 
 
 def calls(carries: Carries) -> st.SearchStrategy[ToolCall]:
-    return st.builds(
+    made: st.SearchStrategy[ToolCall] = st.builds(
         ToolCall,
         id=ids,
         name=names,
@@ -191,15 +263,17 @@ def calls(carries: Carries) -> st.SearchStrategy[ToolCall]:
         cache=caches(carries.cache_on_calls),
         signature=sometimes(carries.call_signature, base64s),
     )
+    return made.map(lambda part: cast("ToolCall", minted(part, carries)))
 
 
 def reasonings(carries: Carries) -> st.SearchStrategy[Reasoning]:
-    return st.builds(
+    made: st.SearchStrategy[Reasoning] = st.builds(
         Reasoning,
         text=words,
         signature=sometimes(carries.reasoning_signature, base64s),
         encrypted=sometimes(carries.reasoning_encrypted, base64s),
     )
+    return made.map(lambda part: cast("Reasoning", minted(part, carries)))
 
 
 @st.composite
@@ -218,9 +292,13 @@ def assistant_parts(draw: st.DrawFn, carries: Carries, *, texts_at_most: int = 2
 
 @st.composite
 def results(draw: st.DrawFn, carries: Carries, call: ToolCall) -> ToolResult:
-    kinds: list[st.SearchStrategy[Text | Image]] = [text_parts(replace(carries, text_signature=False))]
+    kinds: list[st.SearchStrategy[Text | Image | Audio | Document]] = [
+        text_parts(replace(carries, text_signature=False))
+    ]
     if carries.result_images:
         kinds.append(images(carries))
+    if carries.result_documents:
+        kinds.append(documents(carries))
     return ToolResult(
         call_id=call.id,
         name=call.name,
@@ -375,6 +453,8 @@ def usages(draw: st.DrawFn, carries: Carries) -> Usage:
         cache_written=written,
         output=thought + said,
         reasoning=thought,
+        audio_input=draw(st.integers(0, fresh)) if carries.audio_usage else 0,
+        audio_output=draw(st.integers(0, said)) if carries.audio_usage else 0,
     )
 
 
@@ -402,6 +482,13 @@ def completions(draw: st.DrawFn, carries: Carries, *, with_extra: bool = True) -
     choices: list[Choice] = []
     for index in range(size):
         parts = draw(assistant_parts(plain, texts_at_most=1))
+        if carries.citations != "no":
+            parts = tuple(
+                replace(part, citations=tuple(draw(st.lists(citations(carries, len(part.text)), max_size=2))))
+                if isinstance(part, Text)
+                else part
+                for part in parts
+            )
         has_calls = any(isinstance(part, ToolCall) for part in parts)
         finish: FinishReason = (
             "tool_calls"
@@ -438,16 +525,30 @@ def events(draw: st.DrawFn, carries: Carries) -> tuple[Event, ...]:
             signature = draw(sometimes(carries.reasoning_signature, base64s))
             pieces = draw(st.lists(words, min_size=1, max_size=3))
             stream += [ReasoningDelta(text=piece, choice=choice) for piece in pieces[:-1]]
-            stream.append(ReasoningDelta(text=pieces[-1], choice=choice, signature=signature))
-        for piece in draw(st.lists(words, max_size=3)):
+            by = None if signature is None else carries.minted_by
+            stream.append(ReasoningDelta(text=pieces[-1], choice=choice, signature=signature, minted_by=by))
+        said = draw(st.lists(words, max_size=3))
+        for piece in said:
             logprobs = draw(sometimes(carries.logprobs, token_logprobs()))
             stream.append(TextDelta(text=piece, choice=choice, logprobs=logprobs))
+        if said and carries.citations != "no":
+            size = sum(map(len, said))
+            for cited in draw(st.lists(citations(carries, size), max_size=2)):
+                whole = replace(cited, start=0, end=size) if carries.citations == "blocks" else cited
+                stream.append(Cited(citation=whole, choice=choice))
         if carries.refusal and draw(st.booleans()):
             stream += [RefusalDelta(text=piece, choice=choice) for piece in draw(st.lists(words, max_size=2))]
         made = draw(st.lists(calls(replace(carries, cache_on_calls=False)), max_size=2, unique_by=lambda call: call.id))
         for number, call in enumerate(made):
             stream.append(
-                ToolCallStarted(call=number, id=call.id, name=call.name, choice=choice, signature=call.signature)
+                ToolCallStarted(
+                    call=number,
+                    id=call.id,
+                    name=call.name,
+                    choice=choice,
+                    signature=call.signature,
+                    minted_by=call.minted_by,
+                )
             )
             if call.arguments:
                 cut = draw(st.integers(0, len(call.arguments)))
@@ -470,13 +571,11 @@ def merged(stream: Iterable[Event]) -> list[Event]:
         match last, event:
             case TextDelta(), TextDelta() if last.choice == event.choice and last.signature is None:
                 joined = (last.logprobs or ()) + (event.logprobs or ())
-                out[-1] = replace(last, text=last.text + event.text, logprobs=joined or None, signature=event.signature)
+                out[-1] = replace(event, text=last.text + event.text, logprobs=joined or None)
             case ReasoningDelta(), ReasoningDelta() if (
                 last.choice == event.choice and last.signature is None and last.encrypted is None
             ):
-                out[-1] = replace(
-                    last, text=last.text + event.text, signature=event.signature, encrypted=event.encrypted
-                )
+                out[-1] = replace(event, text=last.text + event.text)
             case RefusalDelta(), RefusalDelta() if last.choice == event.choice:
                 out[-1] = replace(last, text=last.text + event.text)
             case ToolCallDelta(), ToolCallDelta() if (last.choice, last.call) == (event.choice, event.call):

@@ -26,6 +26,9 @@ CARRIES = Carries(
     dialect="anthropic-messages",
     system_anywhere=True,
     system_parts=2,
+    documents=("data", "url", "text", "file"),
+    document_words=True,
+    cache_on_media=True,
     cache_on_text=True,
     cache_on_images=True,
     cache_on_tools=True,
@@ -33,6 +36,7 @@ CARRIES = Carries(
     cache_on_results=True,
     results_per_message=8,
     result_images=True,
+    result_documents=True,
     result_error=True,
     tool_strict=True,
     formats=("json_schema",),
@@ -46,8 +50,12 @@ CARRIES = Carries(
     max_output_required=True,
     finishes=("stop", "stop_sequence", "length", "tool_calls", "refusal", "pause"),
     cache_written=True,
+    minted_by="anthropic-messages",
+    texts_minted_by="gemini-generate",
 )
-ANSWERS = replace(CARRIES, reasoning=True, reasoning_signature=True, text_signature=True, call_signature=True)
+ANSWERS = replace(
+    CARRIES, reasoning=True, reasoning_signature=True, text_signature=True, call_signature=True, citations="blocks"
+)
 REQUEST = CompletionRequest(model="m", messages=(), stream=True, stream_usage=True)
 
 
@@ -155,7 +163,18 @@ def test_mutilated_events_raise_nothing_but_our_own_errors(data: st.DataObject, 
         decoder.close()
 
 
-@given(requests(replace(CARRIES, system_anywhere=False, result_error=False, result_images=False), with_extra=False))
+ELSEWHERE = replace(
+    CARRIES,
+    system_anywhere=False,
+    documents=("data",),
+    document_words=False,
+    result_error=False,
+    result_images=False,
+    result_documents=False,
+)
+
+
+@given(requests(ELSEWHERE, with_extra=False))
 def test_a_request_sent_on_in_another_dialect_says_the_same_or_is_refused(request: CompletionRequest) -> None:
     arrived = DIALECT.decode_request(DIALECT.encode_request(request, model="m"))
     for other in (OPENAI_CHAT, GEMINI_GENERATE):

@@ -144,7 +144,7 @@ def test_thoughts_come_with_their_proof_and_go_back_with_it(server: AnthropicSer
         return
     completion = answer(server, request)
     reasoning = completion.choices[0].parts[0]
-    assert reasoning == Reasoning(text="They ask; I answer.", signature="c2lnbmVk")
+    assert reasoning == Reasoning(text="They ask; I answer.", signature="c2lnbmVk", minted_by="anthropic-messages")
     # The way through an OpenAI client and back.
     message = msgspec.json.decode(OPENAI_CHAT.encode_completion(completion, request))["choices"][0]["message"]
     messages = [{"role": "user", "content": "hello"}, message, {"role": "user", "content": "and?"}]
@@ -239,7 +239,7 @@ def test_a_limit_is_always_said_and_leaves_room_beside_the_budget() -> None:
 
 
 def test_redacted_thoughts_pass_both_ways() -> None:
-    parts = (Reasoning(encrypted="b3BhcXVl"), Text(text="x"))
+    parts = (Reasoning(encrypted="b3BhcXVl", minted_by="anthropic-messages"), Text(text="x"))
     request = CompletionRequest(
         model="m", max_output_tokens=9, messages=(USER, Message(role="assistant", parts=parts), USER)
     )
@@ -247,7 +247,7 @@ def test_redacted_thoughts_pass_both_ways() -> None:
     encoder, decoder = DIALECT.stream_encoder(request), DIALECT.stream_decoder()
     stream: list[Event] = [
         Started(id="a", model="m"),
-        ReasoningDelta(encrypted="b3BhcXVl"),
+        ReasoningDelta(encrypted="b3BhcXVl", minted_by="anthropic-messages"),
         TextDelta(text="x"),
         Finished(reason="stop"),
     ]

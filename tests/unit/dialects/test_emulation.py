@@ -92,6 +92,10 @@ def answered(emulation: Emulation, text: str, finish: FinishReason = "stop") -> 
     return emulation.completion(completion).choices[0]
 
 
+def valid(value: Json, schema: dict[str, Json]) -> bool:
+    return bool(jsonschema.Draft202012Validator(schema).is_valid(value))
+
+
 def streamed(emulation: Emulation, pieces: list[str], finish: FinishReason = "stop") -> list[Event]:
     events: list[Event] = [Started(id="c", model="m"), *(TextDelta(text=piece) for piece in pieces)]
     events += [Finished(reason=finish), Used(usage=Usage(output=3))]
@@ -102,12 +106,14 @@ def streamed(emulation: Emulation, pieces: list[str], finish: FinishReason = "st
 def said(choice: Choice) -> list[Event]:
     """A choice as the events that say the same."""
     events: list[Event] = [Started(id="c", model="m")]
+    number = 0
     for part in choice.parts:
         if isinstance(part, Text):
             events.append(TextDelta(text=part.text))
         elif isinstance(part, ToolCall):
-            events.append(ToolCallStarted(call=0, id=part.id, name=part.name))
-            events.append(ToolCallDelta(call=0, arguments=part.arguments))
+            events.append(ToolCallStarted(call=number, id=part.id, name=part.name))
+            events.append(ToolCallDelta(call=number, arguments=part.arguments))
+            number += 1
     assert choice.finish is not None
     return [*events, Finished(reason=choice.finish), Used(usage=Usage(output=3))]
 
@@ -129,7 +135,7 @@ def test_nothing_is_emulated_where_the_offer_can_do_it_itself() -> None:
 
 def test_nothing_is_emulated_where_nothing_is_asked() -> None:
     assert plan(asked(), SMALL) is None
-    assert plan(asked(response_format=ResponseFormat(kind="json_schema", schema={"type": "object"})), SMALL) is None
+    assert plan(asked(response_format=ResponseFormat(kind="json_object")), SMALL) is None
 
 
 def test_log_probabilities_of_an_emulated_answer_are_refused() -> None:
@@ -147,12 +153,16 @@ def test_a_choice_of_a_tool_that_is_not_there_is_refused() -> None:
 
 
 def test_tools_become_a_union_of_calls_and_a_reply() -> None:
-    sent = planned(asked(tools=(WEATHER,), parallel_tool_calls=True)).request
+    sent = planned(asked(tools=(WEATHER,), parallel_tool_calls=False)).request
     assert (sent.tools, sent.tool_choice, sent.parallel_tool_calls) == ((), None, None)
     schema = schema_of(sent)
     jsonschema.validate({"tool": "get_weather", "arguments": {"city": "Oslo"}}, schema)
-    jsonschema.validate({"tool": "none", "reply": "Hi"}, schema)
-    for wrong in ({"tool": "get_weather", "arguments": {}}, {"tool": "other", "arguments": {}}, {"tool": "none"}):
+    jsonschema.validate({"reply": "Hi"}, schema)
+    for wrong in (
+        {"tool": "get_weather", "arguments": {}},
+        {"tool": "other", "arguments": {}},
+        {"tool": "get_weather"},
+    ):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(wrong, schema)
 
@@ -162,7 +172,7 @@ def test_a_required_call_leaves_no_reply(choice: ToolChoice) -> None:
     schema = schema_of(planned(asked(tools=(WEATHER, TREE), tool_choice=choice)).request)
     jsonschema.validate({"tool": "get_weather", "arguments": {"city": "Oslo"}}, schema)
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({"tool": "none", "reply": "Hi"}, schema)
+        jsonschema.validate({"reply": "Hi"}, schema)
     if choice.mode == "named":
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({"tool": "plant", "arguments": {"tree": {"kind": "leaf"}}}, schema)
@@ -239,7 +249,7 @@ def test_arguments_survive_whole_and_streamed(arguments: dict[str, Json], cuts: 
 
 @given(texts, cut, st.booleans())
 def test_a_reply_survives_whole_and_streamed(reply: str, cuts: list[int], ascii_only: bool) -> None:
-    written = json.dumps({"tool": "none", "reply": reply}, ensure_ascii=ascii_only)
+    written = json.dumps({"reply": reply}, ensure_ascii=ascii_only)
     choice = answered(planned(asked(tools=(WEATHER,))), written)
     assert choice == Choice(parts=(Text(text=reply),) if reply else (), finish="stop")
     assert merged(streamed(planned(asked(tools=(WEATHER,))), pieces_of(written, cuts))) == said(choice)
@@ -247,14 +257,14 @@ def test_a_reply_survives_whole_and_streamed(reply: str, cuts: list[int], ascii_
 
 @given(st.text(max_size=60) | json_values.map(json.dumps), cut, st.integers(0, 60))
 def test_any_text_reads_the_same_whole_and_streamed(text: str, cuts: list[int], length: int) -> None:
-    for written in (text, f'{{"tool": "none", "reply": "{text}'[:length], f'{{"tool": "get_weather", {text}'[:length]):
+    for written in (text, f'{{"reply": "{text}'[:length], f'{{"tool": "get_weather", {text}'[:length]):
         choice = answered(planned(asked(tools=(WEATHER,))), written, "length")
         assert merged(streamed(planned(asked(tools=(WEATHER,))), pieces_of(written, cuts), "length")) == said(choice)
 
 
 def test_a_reply_is_streamed_as_it_comes() -> None:
     stream = planned(asked(tools=(WEATHER,))).stream()
-    written = ['{"tool":"none",', '"reply":"Hel', "lo \\", "u00e", '9"}']
+    written = ['{"reply', '":"Hel', "lo \\", "u00e", '9"}']
     texts_out = [
         [event.text for event in stream.feed(TextDelta(text=piece)) if isinstance(event, TextDelta)]
         for piece in written
@@ -272,7 +282,7 @@ def test_a_reply_is_streamed_as_it_comes() -> None:
     ],
 )
 def test_escapes_are_read_as_json_says_and_bad_ones_do_no_harm(escapes: str, text: str) -> None:
-    written = f'{{"tool": "none", "reply": "{escapes}"}}'
+    written = f'{{"reply": "{escapes}"}}'
     assert answered(planned(asked(tools=(WEATHER,))), written).parts == (Text(text=text),)
     events = merged(streamed(planned(asked(tools=(WEATHER,))), list(written)))
     assert events[1] == TextDelta(text=text)
@@ -281,8 +291,8 @@ def test_escapes_are_read_as_json_says_and_bad_ones_do_no_harm(escapes: str, tex
 @pytest.mark.parametrize(
     ("written", "text"),
     [
-        ('{"tool": "get_weather", "arguments": {"city": "Os', '{"tool": "get_weather", "arguments": {"city": "Os'),
-        ('{"tool": "none", "reply": "It is', "It is"),
+        ('{"tool": "get_weather", "argum', '{"tool": "get_weather", "argum'),
+        ('{"reply": "It is', "It is"),
         ('{"tool": "unknown", "arguments": {}}', '{"tool": "unknown", "arguments": {}}'),
         ("It is raining.", "It is raining."),
     ],
@@ -293,18 +303,18 @@ def test_what_is_not_of_the_form_is_told_as_text(written: str, text: str) -> Non
     )
 
 
-def test_a_tool_may_be_called_none() -> None:
-    tool = Tool(name="none", parameters={"type": "object"})
-    choice = answered(planned(asked(tools=(tool,))), '{"tool": "none", "arguments": {}}')
-    assert choice.parts == (ToolCall(id="call_1", name="none", arguments="{}"),)
-    assert answered(planned(asked(tools=(tool,))), '{"tool": "no_none", "reply": "Hi"}').parts == (Text(text="Hi"),)
+def test_a_tool_may_be_called_as_the_form_calls_its_parts() -> None:
+    for name in ("reply", "calls", "tool"):
+        tool = Tool(name=name, parameters={"type": "object"})
+        choice = answered(planned(asked(tools=(tool,))), f'{{"tool": "{name}", "arguments": {{}}}}')
+        assert choice.parts == (ToolCall(id="call_1", name=name, arguments="{}"),)
 
 
 @given(json_values, cut)
 def test_a_reply_has_the_form_the_request_asked_for(value: Json, cuts: list[int]) -> None:
     wanted = ResponseFormat(kind="json_schema", name="v", schema={"$ref": "#/$defs/V", "$defs": {"V": {}}})
     request = asked(tools=(WEATHER,), response_format=wanted)
-    written = json.dumps({"tool": "none", "reply": value})
+    written = json.dumps({"reply": value})
     jsonschema.validate(json.loads(written), schema_of(planned(request).request))
     choice = answered(planned(request), written)
     (text,) = choice.parts
@@ -314,16 +324,102 @@ def test_a_reply_has_the_form_the_request_asked_for(value: Json, cuts: list[int]
 
 
 def test_a_stream_without_a_finish_still_gives_out_what_it_held() -> None:
-    stream = planned(asked(tools=(WEATHER,))).stream()
-    assert stream.feed(TextDelta(text='{"tool": "get_weather", "arguments": {"city": "Oslo"}}')) == []
+    stream = planned(asked(tools=(WEATHER,), stop=("end",))).stream()
+    assert stream.feed(TextDelta(text='{"reply": "The en')) == [TextDelta(text="The ")]
     assert stream.feed(ReasoningDelta(text="Hm")) == [ReasoningDelta(text="Hm")]
-    assert stream.close() == [
-        ToolCallStarted(call=0, id="call_1", name="get_weather"),
-        ToolCallDelta(call=0, arguments='{"city": "Oslo"}'),
+    assert stream.close() == [TextDelta(text="en")]
+
+
+# ------------------------------------------------------------------------------------------- calls as they are written
+
+
+def test_arguments_are_streamed_as_they_are_written() -> None:
+    stream = planned(asked(tools=(WEATHER,))).stream()
+    written = ['{"tool": "get_', 'weather", "arguments": ', '{"ci', 'ty": "}Os', 'lo"} ', "}"]
+    assert [stream.feed(TextDelta(text=piece)) for piece in written] == [
+        [],
+        [],
+        [ToolCallStarted(call=0, id="call_1", name="get_weather"), ToolCallDelta(call=0, arguments='{"ci')],
+        [ToolCallDelta(call=0, arguments='ty": "}Os')],
+        [ToolCallDelta(call=0, arguments='lo"}')],
+        [],
     ]
+    assert stream.feed(Finished(reason="stop")) == [Finished(reason="tool_calls")]
+
+
+@pytest.mark.parametrize("finish", ["length", "stop", "content_filter"])
+def test_a_call_that_was_cut_keeps_what_was_written_and_why_it_ended(finish: FinishReason) -> None:
+    written = '{"tool": "get_weather", "arguments": {"city": "Os'
+    emulation = planned(asked(tools=(WEATHER,)))
+    cut_call = ToolCall(id="call_1", name="get_weather", arguments='{"city": "Os')
+    assert answered(emulation, written, finish) == Choice(parts=(cut_call,), finish=finish)
+
+
+def test_a_call_whose_arguments_are_whole_is_a_call_wherever_the_rest_was_cut() -> None:
+    choice = answered(
+        planned(asked(tools=(WEATHER,))), '{"tool": "get_weather", "arguments": {"city": "Oslo"}', "length"
+    )
+    assert choice.finish == "tool_calls"
+
+
+def test_several_calls_only_where_the_request_allows_them_itself() -> None:
+    two = {"calls": [{"tool": "get_weather", "arguments": {"city": city}} for city in ("Oslo", "Rome")]}
+    for parallel in (None, False):
+        assert not valid(two, schema_of(planned(asked(tools=(WEATHER,), parallel_tool_calls=parallel)).request))
+    assert valid(two, schema_of(planned(asked(tools=(WEATHER,), parallel_tool_calls=True)).request))
+    assert not valid({"calls": []}, schema_of(planned(asked(tools=(WEATHER,), parallel_tool_calls=True)).request))
+
+
+@given(st.lists(json_objects, min_size=1, max_size=4), cut, st.sampled_from([None, 2]))
+def test_several_calls_survive_whole_and_streamed(arguments: list[Any], cuts: list[int], indent: int | None) -> None:
+    request = asked(tools=(Tool(name="do", parameters={"type": "object"}),), parallel_tool_calls=True)
+    written = json.dumps({"calls": [{"tool": "do", "arguments": one} for one in arguments]}, indent=indent)
+    choice = answered(planned(request), written)
+    assert choice.finish == "tool_calls"
+    calls = [part for part in choice.parts if isinstance(part, ToolCall)]
+    assert [json.loads(call.arguments) for call in calls] == arguments
+    assert [call.id for call in calls] == [f"call_{at}" for at in range(1, len(calls) + 1)]
+    assert merged(streamed(planned(request), pieces_of(written, cuts))) == said(choice)
+
+
+@pytest.mark.parametrize("finish", ["length", "stop"])
+def test_a_list_of_calls_that_was_cut_is_not_whole(finish: FinishReason) -> None:
+    request = asked(tools=(WEATHER,), parallel_tool_calls=True)
+    for rest in ("", ', {"tool": "get_weather", "arguments": {"ci', ", {"):
+        written = '{"calls": [{"tool": "get_weather", "arguments": {"city": "Oslo"}}' + rest
+        choice = answered(planned(request), written, finish)
+        assert (choice.finish, choice.parts[0]) == (
+            finish,
+            ToolCall(id="call_1", name="get_weather", arguments='{"city": "Oslo"}'),
+        )
+
+
+@given(texts, st.lists(st.text("ab", min_size=1, max_size=3), max_size=3), cut)
+def test_a_reply_ends_before_the_first_stop_text(reply: str, stop: list[str], cuts: list[int]) -> None:
+    request = asked(tools=(WEATHER,), stop=tuple(stop))
+    assert planned(request).request.stop == ()
+    written = json.dumps({"reply": reply})
+    choice = answered(planned(request), written)
+    before = min((reply.index(text) for text in stop if text in reply), default=len(reply))
+    assert choice.parts == ((Text(text=reply[:before]),) if before else ())
+    assert choice.finish == ("stop_sequence" if before < len(reply) else "stop")
+    events = merged(streamed(planned(request), pieces_of(written, cuts)))
+    ends = [event for event in events if isinstance(event, Finished)]
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == reply[:before]
+    assert [(event.reason, event.stop_sequence) for event in ends] == [(choice.finish, choice.stop_sequence)]
 
 
 # ---------------------------------------------------------------------------------------------- wrapped schemas
+
+
+def test_a_schema_of_objects_is_put_into_the_words_of_the_engine_and_its_answer_left_alone() -> None:
+    wanted = ResponseFormat(
+        kind="json_schema", name="v", schema={"type": "object", "properties": {"a": True, "b": False}}
+    )
+    emulation = planned(asked(response_format=wanted, logprobs=True))
+    schema = schema_of(emulation.request)
+    assert set(schema["properties"]) == {"a"}
+    assert answered(emulation, '{"a": 1}') == Choice(parts=(Text(text='{"a": 1}'),), finish="stop")
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from isthmus.domain.message import Completion, CompletionRequest, Event, Image, 
 
 CARRIES = Carries(
     dialect="gemini-generate",
+    minted_by="gemini-generate",
     system_parts=2,
     image_detail=True,
     text_signature=True,
@@ -58,8 +59,8 @@ def arrived(body: bytes, request: CompletionRequest) -> CompletionRequest:
     path = DIALECT.request_path(request.model, stream=request.stream)
     found = read_path(path)
     assert found is not None
-    model, stream = found
-    return replace(DIALECT.decode_request(body), model=model, stream=stream, stream_usage=stream)
+    assert not found.array
+    return replace(DIALECT.decode_request(body), model=found.model, stream=found.stream, stream_usage=found.stream)
 
 
 @given(requests(CARRIES) | requests(replace(CARRIES, effort=(), budget=True)))

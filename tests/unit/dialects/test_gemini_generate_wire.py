@@ -200,7 +200,6 @@ USER = Message(role="user", parts=(Text(text="hi"),))
         ({"logit_bias": {"1": 1.0}}, "logit_bias"),
         ({"parallel_tool_calls": False, "tools": (Tool(name="f"),)}, "parallel_tool_calls"),
         ({"service_tier": "scale"}, "service_tier"),
-        ({"reasoning": ReasoningOptions(effort="low", budget=100)}, "reasoning.budget"),
         ({"messages": (USER, Message(role="system", parts=(Text(text="late"),)))}, "messages[1].role"),
         ({"messages": (Message(role="user", name="ann", parts=(Text(text="x"),)),)}, "messages[0].name"),
         (

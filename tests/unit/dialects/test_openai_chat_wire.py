@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from tests.unit.dialects.strategies import json_objects
 
+from isthmus.dialects.adapted import Adapted
 from isthmus.dialects.openai_chat import OPENAI_CHAT
 from isthmus.domain.errors import InvalidRequest, StreamInterrupted, Unsupported, UpstreamMalformed, UpstreamRefused
 from isthmus.domain.message import (
@@ -29,6 +30,7 @@ from isthmus.domain.message import (
     Started,
     Text,
     TextDelta,
+    Tool,
     ToolCall,
     ToolCallDelta,
     ToolCallStarted,
@@ -46,9 +48,9 @@ def decoded(**fields: Any) -> CompletionRequest:
 
 
 def returned(**fields: Any) -> dict[str, Any]:
-    """A request's fields after decoding and encoding."""
-    body: dict[str, Any] = json.loads(OPENAI_CHAT.encode_request(decoded(**fields), model="m"))
-    return body
+    """A request's fields after decoding and encoding, for a model whose servers take all of them."""
+    body: dict[str, Any] = json.loads(OPENAI_CHAT.encode_request(decoded(**fields), model="claude"))
+    return body | {"model": "m"}
 
 
 def part_of(part: dict[str, Any]) -> Any:
@@ -182,6 +184,19 @@ def test_an_image_by_value_is_taken_apart() -> None:
     assert part_of({"type": "image_url", "image_url": {"url": url}}) == Image(data="QUJD", media_type="image/png")
 
 
+def test_marks_go_to_models_whose_servers_take_them_and_to_no_others() -> None:
+    marked = CompletionRequest(
+        model="w",
+        messages=(Message(role="user", parts=(Text(text="a", cache=CacheMark()), Text(text="b"))),),
+        tools=(Tool(name="f", cache=CacheMark()),),
+    )
+    for model, taken in (("anthropic/claude-haiku-5-5", True), ("gpt-5.4-mini", False)):
+        adapted = Adapted()
+        sent = OPENAI_CHAT.encode_request(marked, model=model, adapted=adapted)
+        assert (b"cache_control" in sent) == taken
+        assert ("cache" in adapted.text) != taken
+
+
 def test_both_forms_of_cache_marks_are_marks() -> None:
     control = {"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}
     breakpoint_ = {"type": "text", "text": "a", "prompt_cache_breakpoint": {"mode": "explicit", "ttl": "12h"}}
@@ -289,8 +304,7 @@ def test_a_field_of_another_dialect_that_says_nothing_is_left_out() -> None:
         ({"tools": [{"type": "custom", "custom": {"name": "c"}}]}, "tools[0].type"),
         ({"tool_choice": {"type": "allowed_tools"}}, "tool_choice"),
         ({"response_format": {"type": "grammar"}}, "response_format.type"),
-        ({"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}, "messages[0].content[0]"),
-        ({"messages": [USER, {"role": "user", "content": [{"type": "file"}]}]}, "messages[1].content[0]"),
+        ({"messages": [USER, {"role": "user", "content": [{"type": "video_url"}]}]}, "messages[1].content[0]"),
         ({"messages": [{"role": "function", "name": "f", "content": "1"}]}, "messages[0].role"),
         ({"messages": [{"role": "assistant", "audio": {"id": "a"}}]}, "messages[0].audio"),
     ],
@@ -426,7 +440,7 @@ def test_reasoning_in_the_content_is_reasoning() -> None:
 def test_a_proof_of_a_text_stands_at_its_message() -> None:
     extra = {"extra_content": {"google": {"thought_signature": "s"}}}
     body = answer(message={"role": "assistant", "content": "Hi", "refusal": None} | extra)
-    assert decoded_answer(body).choices[0].parts == (Text(text="Hi", signature="s"),)
+    assert decoded_answer(body).choices[0].parts == (Text(text="Hi", signature="s", minted_by="gemini-generate"),)
     assert returned_answer(body) == body
 
 

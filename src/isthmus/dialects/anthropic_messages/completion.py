@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from uuid import uuid4
 
 import msgspec
 
 from isthmus.dialects.anthropic_messages.blocks import decode_blocks, encode_blocks
+from isthmus.dialects.anthropic_messages.citations import encode_citation
 from isthmus.dialects.anthropic_messages.faults import refusal
 from isthmus.dialects.anthropic_messages.name import NAME
 from isthmus.dialects.anthropic_messages.usage import WireUsage, from_domain
 from isthmus.dialects.fields import Fields, left_over, merged
+from isthmus.dialects.untold import UNKNOWN, untold_citation, untold_medium
 from isthmus.domain.errors import RequestError, Unsupported, UpstreamMalformed
-from isthmus.domain.message import Choice, Completion, Extra, FinishReason, Json, ToolResult
+from isthmus.domain.message import (
+    Audio,
+    Choice,
+    Completion,
+    Document,
+    Extra,
+    FinishReason,
+    Image,
+    Json,
+    Part,
+    Refusal,
+    Text,
+    ToolResult,
+)
 from isthmus.domain.usage import Usage
 
 _DECODED: Mapping[str, FinishReason] = {
@@ -51,6 +68,11 @@ def encode_stop(reason: FinishReason, more: Extra | None) -> str:
     return _ENCODED[reason]
 
 
+def new_id() -> str:
+    """An id for an answer that came without: clients take two answers of one id for parts of the same."""
+    return f"msg_{uuid4().hex}"
+
+
 def carried(more: Extra | None) -> Mapping[str, Json]:
     """Fields of an answer beyond the domain's; another dialect's under its name, which clients ignore."""
     if more is None or not more.fields:
@@ -81,8 +103,8 @@ def _decode(fields: Fields) -> Completion:
     if fields.required_text("type") != "message":
         raise fields.wrong("type", "must be message")
     fields.rest.pop("role", None)
-    parts = decode_blocks(fields, "content", {})
-    if any(isinstance(part, ToolResult) for part in parts):
+    parts = decode_blocks(fields, "content", {}, from_offer=True)
+    if any(isinstance(part, ToolResult | Document) for part in parts):
         raise fields.wrong("content", "holds a block that an answer cannot have")
     reason = fields.text("stop_reason")
     stop_sequence = fields.text("stop_sequence")
@@ -128,14 +150,46 @@ def encode(completion: Completion) -> bytes:
     if len(completion.choices) != 1:
         raise Unsupported(f"An answer has exactly one choice in {NAME}.", param="n")
     choice = completion.choices[0]
+    parts, untold = _sayable(choice.parts)
     said: dict[str, Json] = {
-        "id": completion.id,
+        "id": completion.id or new_id(),
         "type": "message",
         "role": "assistant",
         "model": completion.model,
-        "content": encode_blocks(choice.parts, "content", to_client=True),
+        "content": encode_blocks(parts, "content", None),
         "stop_reason": None if choice.finish is None else encode_stop(choice.finish, choice.extra),
         "stop_sequence": choice.stop_sequence,
         "usage": msgspec.to_builtins(from_domain(completion.usage or Usage())),
     }
-    return msgspec.json.encode(merged(merged(said, carried(choice.extra)), carried(completion.extra)))
+    for more in (carried(choice.extra), carried(completion.extra), untold):
+        said = merged(said, more)
+    return msgspec.json.encode(said)
+
+
+def _sayable(parts: Sequence[Part]) -> tuple[list[Part], dict[str, Json]]:
+    """The parts that clients of this dialect can read, and the fields that hold the rest."""
+    kept: list[Part] = []
+    untold: dict[str, list[Json]] = {}
+
+    def leave_out(at: int, dialect: str, fields: Mapping[str, Json]) -> None:
+        untold.setdefault(dialect, []).append({"part": at} | dict(fields))
+
+    for at, part in enumerate(parts):
+        if isinstance(part, Image | Audio | Document):
+            leave_out(at, UNKNOWN, untold_medium(part))
+            continue
+        if isinstance(part, Refusal | ToolResult):
+            kept.append(part)
+            continue
+        if part.extra is not None and part.extra.dialect != NAME:
+            leave_out(at, part.extra.dialect, part.extra.fields)
+            part = replace(part, extra=None)  # noqa: PLW2901
+        if isinstance(part, Text):
+            for citation in part.citations:
+                if encode_citation(citation) is None:
+                    dialect, fields = untold_citation(citation)
+                    leave_out(at, dialect, {"citation": fields})
+        kept.append(part)
+    return kept, {
+        "extra_content": {dialect: {"parts": list(told)} for dialect, told in untold.items()}
+    } if untold else {}

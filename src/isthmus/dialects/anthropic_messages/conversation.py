@@ -7,22 +7,23 @@ Source: https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/implement-t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import cast
 
+from isthmus.dialects.adapted import Adapted
 from isthmus.dialects.anthropic_messages.blocks import decode_blocks, encode_block, encode_blocks
 from isthmus.dialects.anthropic_messages.name import NAME
+from isthmus.dialects.anthropic_messages.thinking import is_ours
 from isthmus.dialects.fields import Fields, merged
 from isthmus.dialects.foreign import own_fields
 from isthmus.dialects.silence import is_silent, saying
 from isthmus.domain.errors import InvalidRequest, Unsupported
-from isthmus.domain.message import Image, Json, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
+from isthmus.domain.message import Document, Image, Json, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
 
 _ALLOWED: dict[str, tuple[type, ...]] = {
     "system": (Text,),
-    "user": (Text, Image, ToolResult),
+    "user": (Text, Image, Document, ToolResult),
     "assistant": (Text, Reasoning, ToolCall),
 }
 
@@ -75,7 +76,7 @@ def _only(parts: list[Part], role: str, where: str) -> list[Part]:
 # --------------------------------------------------------------------------------------------------- encoding
 
 
-def encode_messages(messages: Sequence[Message]) -> dict[str, Json]:
+def encode_messages(messages: Sequence[Message], adapted: Adapted) -> dict[str, Json]:
     """The fields `system` and `messages`."""
     head = 0
     while head < len(messages) and messages[head].role in ("system", "developer"):
@@ -83,64 +84,60 @@ def encode_messages(messages: Sequence[Message]) -> dict[str, Json]:
     said: dict[str, Json] = {}
     system: list[Part] = []
     for at, message in enumerate(messages[:head]):
-        _refuse_name(message, f"messages[{at}]")
-        own_fields(message.extra, dialect=NAME, where=f"messages[{at}]")
-        system += saying(message.parts)
+        _own_fields(message, f"messages[{at}]", adapted)
+        system += _parts_said(message, adapted)
     if system:
-        said["system"] = encode_blocks(system, "system")
+        said["system"] = encode_blocks(system, "system", adapted)
     wire: list[dict[str, Json]] = []
     after_results = False
     for at, told in enumerate(messages[head:], head):
-        message = replace(told, parts=_parts_said(told))
-        if not message.parts:
-            _refuse_name(message, f"messages[{at}]")
-            own_fields(message.extra, dialect=NAME, where=f"messages[{at}]")
+        where = f"messages[{at}]"
+        own = _own_fields(told, where, adapted)
+        parts = _parts_said(told, adapted)
+        if not parts:
             continue
-        if after_results and message.role in ("tool", "user"):
-            _append(wire[-1], message, f"messages[{at}]")
+        if after_results and told.role in ("tool", "user"):  # all of a turn is said in one message
+            last = wire[-1]
+            last["content"] += [encode_block(part, f"{where}.content[{no}]", adapted) for no, part in enumerate(parts)]
+            last.update(merged(last, own))
         else:
-            wire.append(_encode_message(message, f"messages[{at}]"))
-        after_results = message.role == "tool"
+            content = encode_blocks(parts, f"{where}.content", adapted)
+            wire.append(merged({"role": _role(told), "content": content}, own))
+        after_results = told.role == "tool"
     return said | {"messages": wire}
 
 
-def _parts_said(message: Message) -> tuple[Part, ...]:
+def _parts_said(message: Message, adapted: Adapted) -> tuple[Part, ...]:
     """The parts that are sent; none where the message is to be left out.
 
-    Thoughts without the provider's signature are another vendor's, or edited: this provider takes none of them, and
+    Thoughts without the provider's own proof are another vendor's, or edited: this provider takes none of them, and
     drops its own from earlier turns too.
     """
+    if message.role == "developer":
+        adapted.note("message.role", "developer said as system")
     said = saying(message.parts)
-    if message.role == "assistant":
-        return tuple(
-            part
-            for part in said
-            if not (isinstance(part, Reasoning) and part.signature is None and part.encrypted is None)
-        )
-    return said if said or is_silent(message) else message.parts
+    if not said and not is_silent(message):
+        said = message.parts
+    kept = tuple(part for part in said if not (isinstance(part, Reasoning) and not is_ours(part)))
+    if len(kept) < len(said):
+        adapted.note("message.reasoning", "left out, without a proof of this provider")
+    elif len(said) < len(message.parts) or not message.parts:
+        adapted.note("message.text", "left out where empty")
+    return kept
 
 
-def _encode_message(message: Message, where: str) -> dict[str, Json]:
-    _refuse_name(message, where)
+def _role(message: Message) -> str:
     match message.role:
-        case "system" | "developer":
-            role = "system"
-        case "assistant":
-            role = "assistant"
-        case "user" | "tool":
-            role = "user"
-    said: dict[str, Json] = {"role": role, "content": encode_blocks(message.parts, f"{where}.content")}
-    return merged(said, own_fields(message.extra, dialect=NAME, where=where))
+        case "developer":
+            return "system"
+        case "tool":
+            return "user"
+        case role:
+            return role
 
 
-def _append(wire: dict[str, Json], message: Message, where: str) -> None:
-    """Say `message` in the same wire message as the results before it."""
-    _refuse_name(message, where)
-    wire["content"] += [encode_block(part, f"{where}.content[{at}]") for at, part in enumerate(message.parts)]
-    wire.update(merged(wire, own_fields(message.extra, dialect=NAME, where=where)))
-
-
-def _refuse_name(message: Message, where: str) -> None:
+def _own_fields(message: Message, where: str, adapted: Adapted) -> Mapping[str, Json]:
     # On a tool's message the name is the tool's, which the call has told already.
     if message.name is not None and message.role != "tool":
         raise Unsupported(f"{where}.name cannot be said in {NAME}.", hint="Leave it out.", param=f"{where}.name")
+    return own_fields(message.extra, dialect=NAME, where=where, adapted=adapted)

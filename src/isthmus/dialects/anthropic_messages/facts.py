@@ -15,6 +15,15 @@ from isthmus.domain.request import RequestFacts
 TOKENS_PER_IMAGE = 1_600
 """Of the largest image that is not scaled down: https://docs.anthropic.com/en/docs/build-with-claude/vision"""
 
+TOKENS_PER_DOCUMENT = 1_500
+"""Of one page, at least; how many there are is not known:
+https://docs.anthropic.com/en/docs/build-with-claude/pdf-support, "Estimate your costs"."""
+
+_NEEDS: dict[str, Need] = {"image": "vision", "document": "documents"}
+_TOKENS: dict[Need, int] = {"vision": TOKENS_PER_IMAGE, "documents": TOKENS_PER_DOCUMENT}
+_MAY_NOT_THINK = frozenset({"disabled", "adaptive"})
+"""Kinds of thinking that a model which cannot reason fulfils: with `adaptive`, whether to think is up to the model."""
+
 _NULL = msgspec.Raw(b"null")
 _NO_LABELS: frozenset[Label] = frozenset()
 
@@ -45,6 +54,7 @@ class _Body(msgspec.Struct):
 
 
 class _Source(msgspec.Struct):
+    type: str = ""
     data: str = ""
 
 
@@ -76,7 +86,7 @@ def read_facts(body: bytes) -> RequestFacts:
     """
     try:
         fields = _body.decode(body)
-        images = _images(body) if b'"image"' in body else []
+        media = _media(body) if b'"image"' in body or b'"document"' in body else []
     except UNREADABLE as exc:
         raise invalid(exc) from exc
     if not fields.model:
@@ -84,13 +94,12 @@ def read_facts(body: bytes) -> RequestFacts:
     if not fields.messages:
         raise InvalidRequest("messages must be a list with at least one message.", param="messages")
     needs: set[Need] = set()
-    if images:
-        needs.add("vision")
+    needs |= {need for need, _ in media}
     if fields.tools:
         needs.add("tools")
     if fields.output_config is not None and fields.output_config.format is not None:
         needs.add("json_schema")
-    if fields.thinking is not None and fields.thinking.type != "disabled":
+    if fields.thinking is not None and fields.thinking.type not in _MAY_NOT_THINK:
         needs.add("reasoning")
     check_text(body)
     metadata = _own_metadata(body, fields.metadata)
@@ -105,7 +114,8 @@ def read_facts(body: bytes) -> RequestFacts:
         stream=stream,
         stream_usage=stream,
         needs=frozenset(needs),
-        input_tokens=(len(body) - sum(images)) // BYTES_PER_TOKEN + len(images) * TOKENS_PER_IMAGE,
+        input_tokens=(len(body) - sum(length for _, length in media)) // BYTES_PER_TOKEN
+        + sum(_TOKENS[need] for need, _ in media),
         max_output_tokens=fields.max_tokens,
         messages=len(fields.messages),
         labels=_labels(metadata.labels),
@@ -125,25 +135,27 @@ def _own_metadata(body: bytes, told: msgspec.Raw) -> _Metadata:
         raise invalid(exc, within="metadata") from exc
 
 
-def _images(body: bytes) -> list[int]:
-    """For each image, also those in results of tools, the length of its base64, which is no text to a model."""
+def _media(body: bytes) -> list[tuple[Need, int]]:
+    """For each image and each document that is no text, also in results of tools: the need, and its base64's length."""
     return [
-        length
+        found
         for message in _messages.decode(body).messages
         if not isinstance(message.content, str)
-        for length in _images_among(message.content)
+        for found in _media_among(message.content)
     ]
 
 
-def _images_among(blocks: list[_Block]) -> list[int]:
-    found: list[int] = []
+def _media_among(blocks: list[_Block]) -> list[tuple[Need, int]]:
+    found: list[tuple[Need, int]] = []
     for block in blocks:
-        if block.type == "image":
-            found.append(0 if block.source is None else len(block.source.data))
-        elif block.type == "tool_result":
+        if block.type == "tool_result":
             inner = _blocks.decode(block.content)
             if isinstance(inner, list):
-                found += _images_among(inner)
+                found += _media_among(inner)
+        elif (need := _NEEDS.get(block.type or "")) is not None:
+            source = block.source or _Source()
+            if source.type not in ("text", "content"):  # which every offer can be told as text
+                found.append((need, len(source.data)))
     return found
 
 

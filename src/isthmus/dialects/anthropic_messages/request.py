@@ -8,7 +8,8 @@ from typing import Literal, cast
 
 import msgspec
 
-from isthmus.dialects.anthropic_messages.blocks import cache_control, decode_cache
+from isthmus.dialects.adapted import Adapted
+from isthmus.dialects.anthropic_messages.cache import cache_control, decode_cache
 from isthmus.dialects.anthropic_messages.conversation import decode_messages, encode_messages
 from isthmus.dialects.anthropic_messages.name import NAME
 from isthmus.dialects.complaint import invalid
@@ -187,23 +188,24 @@ def _decode_tier(fields: Fields) -> str | None:
 # --------------------------------------------------------------------------------------------------- encoding
 
 
-def encode(request: CompletionRequest, *, model: str) -> bytes:
-    """The body for an offer of this dialect.
+def encode(request: CompletionRequest, *, model: str, adapted: Adapted | None = None) -> bytes:
+    """The body for an offer of this dialect. What is said otherwise than it was meant is noted in `adapted`.
 
     Raises:
         Unsupported: the request says something that cannot be said here.
     """
+    adapted = Adapted() if adapted is None else adapted
     for name, default in _DEFAULTS.items():
         if (value := getattr(request, name)) is not None and value != default:
             raise Unsupported(f"{name} cannot be said in {NAME}, the dialect of this offer.", param=name)
     if request.temperature is not None and not 0 <= request.temperature <= 1:
         raise Unsupported(f"temperature goes from 0 to 1 in {NAME}, the dialect of this offer.", param="temperature")
-    own = own_fields(request.extra, dialect=NAME)
-    said: dict[str, Json] = {"model": model, "max_tokens": _max_tokens(request)}
-    said |= encode_messages(request.messages)
+    own = own_fields(request.extra, dialect=NAME, adapted=adapted)
+    said: dict[str, Json] = {"model": model, "max_tokens": _max_tokens(request, adapted)}
+    said |= encode_messages(request.messages, adapted)
     if request.tools:
-        said["tools"] = [_encode_tool(tool, f"tools[{at}]") for at, tool in enumerate(request.tools)]
-    if (choice := _encode_tool_choice(request)) is not None:
+        said["tools"] = [_encode_tool(tool, f"tools[{at}]", adapted) for at, tool in enumerate(request.tools)]
+    if (choice := _encode_tool_choice(request, adapted)) is not None:
         said["tool_choice"] = choice
     if request.stop:
         said["stop_sequences"] = list(request.stop)
@@ -212,41 +214,49 @@ def encode(request: CompletionRequest, *, model: str) -> bytes:
             said[name] = value
     if request.user is not None:
         said["metadata"] = {"user_id": request.user}
+    if request.metadata:
+        adapted.note("metadata", "left out")
     if request.service_tier is not None:
         if request.service_tier not in _TIERS:
             raise Unsupported(
                 f"service_tier must be one of {', '.join(_TIERS)} where the offer speaks {NAME}.", param="service_tier"
             )
         said["service_tier"] = _TIERS[request.service_tier]
-    said |= _encode_reasoning(request.reasoning, own)
-    if (wanted := _encode_format(request.response_format)) is not None:
+        if said["service_tier"] != request.service_tier:
+            adapted.note("service_tier", f"said as {said['service_tier']}")
+    said |= _encode_reasoning(request.reasoning, own, adapted)
+    if (wanted := _encode_format(request.response_format, adapted)) is not None:
         said["output_config"] = said.get("output_config", {}) | {"format": wanted}
     if request.stream:
         said["stream"] = True
     return msgspec.json.encode(merged(said, own))
 
 
-def _max_tokens(request: CompletionRequest) -> int:
+def _max_tokens(request: CompletionRequest, adapted: Adapted) -> int:
     if request.max_output_tokens is not None:
         return request.max_output_tokens
     budget = 0 if request.reasoning is None else request.reasoning.budget or 0
-    return MAX_OUTPUT_TOKENS + max(budget, 0)
+    limit = MAX_OUTPUT_TOKENS + max(budget, 0)
+    adapted.note("max_output_tokens", f"{limit}, where none was said")
+    return limit
 
 
-def _encode_tool(tool: Tool, where: str) -> dict[str, Json]:
+def _encode_tool(tool: Tool, where: str, adapted: Adapted) -> dict[str, Json]:
     said: dict[str, Json] = {"name": tool.name}
     if tool.description is not None:
         said["description"] = tool.description
     said["input_schema"] = {"type": "object", "properties": {}} if tool.parameters is None else tool.parameters
     if tool.strict is not None:
         said["strict"] = tool.strict
-    return merged(said | cache_control(tool.cache), own_fields(tool.extra, dialect=NAME, where=where))
+    return merged(said | cache_control(tool.cache), own_fields(tool.extra, dialect=NAME, where=where, adapted=adapted))
 
 
-def _encode_tool_choice(request: CompletionRequest) -> dict[str, Json] | None:
+def _encode_tool_choice(request: CompletionRequest, adapted: Adapted) -> dict[str, Json] | None:
     """The choice; whether calls may be parallel is a part of it, and means nothing where there is no tool to call."""
     choice, parallel = request.tool_choice, request.parallel_tool_calls
     if not request.tools and means_nothing(choice):
+        if choice is not None or parallel is not None:
+            adapted.note("tool_choice", "left out, there is no tool")
         return None
     if choice is None:
         if parallel is None:
@@ -262,7 +272,7 @@ def _encode_tool_choice(request: CompletionRequest) -> dict[str, Json] | None:
     return said
 
 
-def _encode_reasoning(options: ReasoningOptions | None, own: Mapping[str, Json]) -> dict[str, Json]:
+def _encode_reasoning(options: ReasoningOptions | None, own: Mapping[str, Json], adapted: Adapted) -> dict[str, Json]:
     """`thinking` and `output_config.effort`. An effort alone lets the model decide when to think, up to that effort."""
     if options is None:
         return {}
@@ -273,7 +283,8 @@ def _encode_reasoning(options: ReasoningOptions | None, own: Mapping[str, Json])
         )
     said: dict[str, Json] = {}
     if options.effort is not None and options.effort != "none":
-        # The least there is here; OpenAI's `minimal` is one step less.
+        if options.effort == "minimal":  # OpenAI's; one step less than the least there is here
+            adapted.note("reasoning.effort", "minimal said as low")
         said["output_config"] = {"effort": "low" if options.effort == "minimal" else options.effort}
     if "type" in own.get("thinking", {}):
         return said
@@ -289,7 +300,7 @@ def _encode_reasoning(options: ReasoningOptions | None, own: Mapping[str, Json])
     return said | {"thinking": thinking}
 
 
-def _encode_format(wanted: ResponseFormat | None) -> dict[str, Json] | None:
+def _encode_format(wanted: ResponseFormat | None, adapted: Adapted) -> dict[str, Json] | None:
     if wanted is None or wanted.kind == "text":
         return None
     if wanted.kind == "json_object" or wanted.schema is None:
@@ -299,6 +310,11 @@ def _encode_format(wanted: ResponseFormat | None) -> dict[str, Json] | None:
             param="response_format",
         )
     schema = dict(wanted.schema)
+    if wanted.name is not None:
+        adapted.note("response_format.name", "left out")
     if wanted.description is not None:
+        adapted.note("response_format.description", "said in the schema")
         schema.setdefault("description", wanted.description)
+    if wanted.strict is False:
+        adapted.note("response_format.strict", "always")
     return {"type": "json_schema", "schema": schema}

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import msgspec
 
 from isthmus.dialects import sse
 from isthmus.dialects.anthropic_messages import faults
-from isthmus.dialects.anthropic_messages.completion import carried, decode_stop, encode_stop, untold
+from isthmus.dialects.anthropic_messages.citations import decode_citation, encode_citation
+from isthmus.dialects.anthropic_messages.completion import carried, decode_stop, encode_stop, new_id, untold
 from isthmus.dialects.anthropic_messages.name import NAME
+from isthmus.dialects.anthropic_messages.thinking import write_signature
 from isthmus.dialects.anthropic_messages.usage import WireUsage, from_domain
 from isthmus.dialects.fields import merged
-from isthmus.domain.errors import IsthmusError, ProviderError, StreamInterrupted, Unsupported, UpstreamMalformed
+from isthmus.dialects.google import GoogleProof, encode_proof, read_proof
+from isthmus.dialects.proofs import marked
+from isthmus.dialects.untold import untold_citation
+from isthmus.domain.errors import (
+    InvalidRequest,
+    IsthmusError,
+    ProviderError,
+    StreamInterrupted,
+    Unsupported,
+    UpstreamMalformed,
+)
 from isthmus.domain.message import (
+    Citation,
+    Cited,
     Event,
     Extra,
     Finished,
@@ -41,9 +56,12 @@ class _Google(msgspec.Struct):
 class _ExtraContent(msgspec.Struct):
     google: _Google | None = None
 
-    @property
-    def signature(self) -> str | None:
-        return None if self.google is None else self.google.thought_signature
+
+_NO_PROOF = GoogleProof()
+
+
+def _proof(content: _ExtraContent | None) -> GoogleProof:
+    return read_proof(None if content is None or content.google is None else content.google.thought_signature)
 
 
 class _Message(msgspec.Struct):
@@ -61,6 +79,7 @@ class _Block(msgspec.Struct):
     id: str = ""
     name: str = ""
     input: dict[str, Json] = {}
+    citations: list[Json] | None = None
     extra_content: _ExtraContent | None = None
 
 
@@ -70,6 +89,7 @@ class _Delta(msgspec.Struct):
     thinking: str = ""
     signature: str = ""
     partial_json: str = ""
+    citation: Json = None
     stop_reason: str | None = None
     stop_sequence: str | None = None
     stop_details: Json = None
@@ -102,7 +122,19 @@ class _OpenCall:
 class Decoder:
     """One upstream stream."""
 
-    __slots__ = ("_calls", "_count", "_done", "_failure", "_finished", "_frames", "_started", "_usage")
+    __slots__ = (
+        "_block",
+        "_calls",
+        "_cited",
+        "_count",
+        "_done",
+        "_failure",
+        "_finished",
+        "_frames",
+        "_said",
+        "_started",
+        "_usage",
+    )
 
     def __init__(self) -> None:
         self._frames = sse.Frames()
@@ -110,6 +142,10 @@ class Decoder:
         self._count = 0
         self._started = self._finished = self._done = False
         self._usage = WireUsage()
+        self._said = self._block = 0
+        """Characters of text so far, and those before the block of text that is open."""
+        self._cited: list[Citation] = []
+        """What the open block of text rests on, from its first character."""
         self._failure: ProviderError | None = None
 
     def feed(self, data: bytes) -> list[Event]:
@@ -153,6 +189,7 @@ class Decoder:
             case "content_block_start":
                 self._read_start(event, events)
             case "content_block_stop":
+                self._cite(events)
                 call = self._calls.pop(event.index, None)
                 if call is not None and not call.said:  # a tool without arguments: its `input` is the empty object
                     events.append(ToolCallDelta(call=call.number, arguments="{}"))
@@ -178,24 +215,48 @@ class Decoder:
             self._usage = told.after(self._usage)
             events.append(Used(usage=self._usage.to_domain()))
 
+    def _cite(self, events: list[Event]) -> None:
+        """Tell what the block of text that ends here rests on: only now is it known how far it goes."""
+        events += (Cited(citation=replace(citation, end=self._said)) for citation in self._cited)
+        self._cited = []
+
+    def _read_text(self, text: str, events: list[Event], proof: GoogleProof = _NO_PROOF) -> None:
+        self._said += len(text)
+        if text or proof.signature is not None:
+            events.append(TextDelta(text=text, signature=proof.signature, minted_by=proof.minted_by))
+
+    def _read_citation(self, told: Json) -> None:
+        try:
+            citation = decode_citation(told, "citation")
+        except InvalidRequest as exc:
+            raise UpstreamMalformed(f"The upstream sent a citation that is none: {exc.message}") from exc
+        self._cited.append(replace(citation, start=self._block))
+
     def _read_start(self, event: _Event, events: list[Event]) -> None:
         block = event.content_block
         if block is None or not self._started:
             raise UpstreamMalformed("The upstream began a block that is not there, or before its message.")
         match block.type:
             case "text":
-                if block.text:
-                    events.append(TextDelta(text=block.text))
+                self._cite(events)
+                self._block = self._said
+                self._read_text(block.text, events)
+                for citation in block.citations or ():
+                    self._read_citation(citation)
             case "thinking":
                 if block.thinking or block.signature:
-                    events.append(ReasoningDelta(text=block.thinking, signature=block.signature or None))
+                    events.append(_thought(block.thinking, block.signature))
             case "redacted_thinking":
-                events.append(ReasoningDelta(encrypted=block.data))
+                events.append(ReasoningDelta(encrypted=block.data, minted_by=NAME))
             case "tool_use":
                 call = self._calls[event.index] = _OpenCall(self._count)
                 self._count += 1
-                signature = None if block.extra_content is None else block.extra_content.signature
-                events.append(ToolCallStarted(call=call.number, id=block.id, name=block.name, signature=signature))
+                signature, minted_by = _proof(block.extra_content)
+                events.append(
+                    ToolCallStarted(
+                        call=call.number, id=block.id, name=block.name, signature=signature, minted_by=minted_by
+                    )
+                )
                 if block.input:
                     call.said = True
                     events.append(ToolCallDelta(call=call.number, arguments=_encode(block.input).decode()))
@@ -208,12 +269,13 @@ class Decoder:
             raise UpstreamMalformed("The upstream sent a delta without content, or before its message.")
         match delta.type:
             case "text_delta":
-                signature = None if delta.extra_content is None else delta.extra_content.signature
-                events.append(TextDelta(text=delta.text, signature=signature))
+                self._read_text(delta.text, events, _proof(delta.extra_content))
+            case "citations_delta":
+                self._read_citation(delta.citation)
             case "thinking_delta":
                 events.append(ReasoningDelta(text=delta.thinking))
             case "signature_delta":
-                events.append(ReasoningDelta(signature=delta.signature))
+                events.append(_thought("", delta.signature))
             case "input_json_delta":
                 call = self._calls.get(event.index)
                 if call is None:
@@ -225,10 +287,13 @@ class Decoder:
                 raise UpstreamMalformed("The upstream sent a delta of a type that was not asked for.")
 
     def _read_end(self, event: _Event, events: list[Event]) -> None:
+        self._cite(events)
         delta = event.delta
         if delta is not None and delta.stop_reason is not None and not self._finished:
             self._finished = True
             more = untold(delta.stop_reason)
+            if details := (self._usage if event.usage is None else event.usage.after(self._usage)).details():
+                more["usage"] = details
             if delta.stop_details is not None:
                 more["stop_details"] = delta.stop_details
             events.append(
@@ -241,6 +306,10 @@ class Decoder:
         self._count_usage(event.usage, events)
 
 
+def _thought(text: str, signature: str) -> ReasoningDelta:
+    return ReasoningDelta(text=text, signature=signature or None, minted_by=NAME if signature else None)
+
+
 # --------------------------------------------------------------------------------------------------- encoding
 
 
@@ -251,12 +320,16 @@ def _frame(content: dict[str, Json]) -> bytes:
 class Encoder:
     """One stream to a client: blocks one after the other, usage with the reason to stop at the end."""
 
-    __slots__ = ("_call", "_finished", "_index", "_open", "_usage")
+    __slots__ = ("_call", "_cited", "_finished", "_index", "_open", "_untold", "_usage")
 
     def __init__(self) -> None:
         self._index = -1
         self._open: Literal["text", "thinking", "tool_use"] | None = None
         self._call = -1
+        self._cited = False
+        """The open block of text has a citation: what is said next does not rest on it."""
+        self._untold: dict[str, list[Json]] = {}
+        """Citations that cannot be said, by dialect."""
         self._usage = Usage()
         self._finished: Finished | None = None
 
@@ -264,12 +337,12 @@ class Encoder:
         match event:
             case TextDelta():
                 delta: dict[str, Json] = {"type": "text_delta", "text": event.text}
-                if event.signature is not None:
-                    delta["extra_content"] = {"google": {"thought_signature": event.signature}}
-                return self._only_choice(event.choice) + self._block("text", {"text": ""}) + self._delta(delta)
+                delta |= encode_proof(event.signature, event.minted_by)
+                return self._only_choice(event.choice) + self._text(delta)
             case RefusalDelta():  # a refusal in the model's own words is text here
-                delta = {"type": "text_delta", "text": event.text}
-                return self._only_choice(event.choice) + self._block("text", {"text": ""}) + self._delta(delta)
+                return self._only_choice(event.choice) + self._text({"type": "text_delta", "text": event.text})
+            case Cited():
+                return self._only_choice(event.choice) + self._cite(event.citation)
             case ReasoningDelta():
                 return self._only_choice(event.choice) + self._reasoning(event)
             case ToolCallStarted():
@@ -294,7 +367,13 @@ class Encoder:
             "delta": {"stop_reason": encode_stop(end.reason, end.extra), "stop_sequence": end.stop_sequence},
             "usage": from_domain(self._usage),
         }
-        return self._stop() + _frame(merged(said, {"delta": carried(end.extra)})) + _frame({"type": "message_stop"})
+        more = dict(carried(end.extra))
+        if isinstance(usage := more.pop("usage", None), dict):
+            said["usage"] = merged(msgspec.to_builtins(said["usage"]), usage)
+        if self._untold:
+            cited = {dialect: {"citations": list(told)} for dialect, told in self._untold.items()}
+            more = merged(more, {"extra_content": cited})
+        return self._stop() + _frame(merged(said, {"delta": more})) + _frame({"type": "message_stop"})
 
     def fail(self, error: IsthmusError, request_id: str) -> bytes:
         return faults.stream_error(error, request_id)
@@ -307,7 +386,7 @@ class Encoder:
     def _stop(self) -> bytes:
         if self._open is None:
             return b""
-        self._open = None
+        self._open, self._cited = None, False
         return _frame({"type": "content_block_stop", "index": self._index})
 
     def _begin(self, block: dict[str, Json]) -> bytes:
@@ -323,32 +402,47 @@ class Encoder:
         self._open = kind
         return begun
 
+    def _text(self, delta: dict[str, Json]) -> bytes:
+        ended = self._stop() if self._cited else b""
+        return ended + self._block("text", {"text": ""}) + self._delta(delta)
+
+    def _cite(self, citation: Citation) -> bytes:
+        """Say it in the block of text that rests on it; the citation of a text that is over is told at the end."""
+        wire = encode_citation(citation)
+        if self._open != "text" or wire is None:
+            dialect, fields = untold_citation(citation)
+            self._untold.setdefault(dialect, []).append(fields)
+            return b""
+        self._cited = True
+        return self._delta({"type": "citations_delta", "citation": wire})
+
     def _delta(self, delta: dict[str, Json]) -> bytes:
         return _frame({"type": "content_block_delta", "index": self._index, "delta": delta})
 
     def _reasoning(self, event: ReasoningDelta) -> bytes:
-        if event.encrypted is not None:
-            begun = self._begin({"type": "redacted_thinking", "data": event.encrypted})
+        alone = self._open != "thinking" and not event.text and event.signature is None
+        if event.encrypted is not None and (alone or event.minted_by == NAME):
+            data = marked(event.encrypted, event.minted_by, NAME)
+            begun = self._begin({"type": "redacted_thinking", "data": data})
             return begun + _frame({"type": "content_block_stop", "index": self._index})
         said = self._block("thinking", {"thinking": "", "signature": ""})
         if event.text:
             said += self._delta({"type": "thinking_delta", "thinking": event.text})
-        if event.signature is not None:
-            said += self._delta({"type": "signature_delta", "signature": event.signature}) + self._stop()
+        if event.signature is not None or event.encrypted is not None:
+            signature = write_signature(event.signature, event.encrypted, event.minted_by)
+            said += self._delta({"type": "signature_delta", "signature": signature}) + self._stop()
         return said
 
     def _call_started(self, event: ToolCallStarted) -> bytes:
         block: dict[str, Json] = {"type": "tool_use", "id": event.id, "name": event.name, "input": {}}
-        if event.signature is not None:
-            block["extra_content"] = {"google": {"thought_signature": event.signature}}
-        begun = self._begin(block)
+        begun = self._begin(block | encode_proof(event.signature, event.minted_by))
         self._open, self._call = "tool_use", event.call
         return begun
 
 
 def _started(event: Started) -> bytes:
     message: dict[str, Json] = {
-        "id": event.id,
+        "id": event.id or new_id(),
         "type": "message",
         "role": "assistant",
         "model": event.model,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from isthmus.dialects.adapted import Adapted
 from isthmus.dialects.anthropic_messages import completion, facts, faults, request, stream, usage
 from isthmus.dialects.anthropic_messages.name import NAME
 from isthmus.dialects.dialect import Dialect, Fault, StreamDecoder, StreamEncoder, UsageWatch
@@ -15,7 +16,7 @@ from isthmus.dialects.passing import Passing
 from isthmus.dialects.upstream_faults import decode_fault
 from isthmus.domain.errors import IsthmusError
 from isthmus.domain.message import Completion, CompletionRequest
-from isthmus.domain.request import RequestFacts
+from isthmus.domain.request import Operation, RequestFacts
 from isthmus.domain.usage import Usage
 
 VERSION = b"2023-06-01"
@@ -27,6 +28,10 @@ class AnthropicMessages:
     @property
     def name(self) -> str:
         return NAME
+
+    @property
+    def operation(self) -> Operation:
+        return "complete"
 
     # ---- from clients
 
@@ -56,8 +61,8 @@ class AnthropicMessages:
     def request_headers(self) -> Sequence[tuple[bytes, bytes]]:
         return ((b"anthropic-version", VERSION),)
 
-    def encode_request(self, request_: CompletionRequest, *, model: str) -> bytes:
-        return request.encode(request_, model=model)
+    def encode_request(self, request_: CompletionRequest, *, model: str, adapted: Adapted | None = None) -> bytes:
+        return request.encode(request_, model=model, adapted=adapted)
 
     def decode_completion(self, body: bytes) -> Completion:
         return completion.decode(body)

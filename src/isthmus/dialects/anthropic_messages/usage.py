@@ -25,11 +25,20 @@ class WireUsage(msgspec.Struct, omit_defaults=True):
     cache_read_input_tokens: Json = None
     cache_creation_input_tokens: Json = None
     output_tokens_details: Json = None
+    cache_creation: Json = None
+    """What was written to the cache, by how long it is kept."""
+    server_tool_use: Json = None
+    service_tier: Json = None
 
     def after(self, earlier: WireUsage) -> WireUsage:
         """These counts, and the earlier ones where these do not say: counts of a stream are cumulative."""
         told = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None}
         return msgspec.structs.replace(earlier, **told)
+
+    def details(self) -> dict[str, Json]:
+        """What the domain's usage does not tell."""
+        names = ("cache_creation", "server_tool_use", "service_tier")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     def to_domain(self) -> Usage:
         cached, written = count(self.cache_read_input_tokens), count(self.cache_creation_input_tokens)

@@ -7,20 +7,29 @@ from dataclasses import replace
 
 import msgspec
 
+from isthmus.dialects.emulation.schema import ARGUMENTS, CALLS, REPLY, TOOL
 from isthmus.domain.message import Json, Message, Part, Text, Tool, ToolCall, ToolChoice, ToolResult
 
 
-def instruction(tools: Sequence[Tool], choice: ToolChoice | None, *, no_tool: str | None, reply_is_text: bool) -> str:
-    """What a model is told of its tools. Short: small models have little room, and a schema holds them anyway."""
+def instruction(tools: Sequence[Tool], choice: ToolChoice | None, *, listed: bool, reply: str | None) -> str:
+    """What a model is told of its tools. Short: small models have little room, and a schema holds them anyway.
+
+    Args:
+        tools: that may be called.
+        choice: what the request says of them.
+        listed: whether calls come in a list.
+        reply: what stands for a reply; None: there is none.
+    """
     lines = ["You have tools. Answer with one JSON object and nothing else."]
     if choice is not None and choice.mode == "named":
         lines.append(f"Call the tool {choice.name}:")
     else:
-        lines.append("To call a tool:" if no_tool is not None else "Call one of the tools:")
-    lines.append('{"tool": "<name>", "arguments": {...}}')
-    if no_tool is not None:
+        lines.append("Call one of the tools:" if reply is None else "To call a tool:")
+    call = f'{{"{TOOL}": "<name>", "{ARGUMENTS}": {{...}}}}'
+    lines.append(f'{{"{CALLS}": [{call}, ...]}}' if listed else call)
+    if reply is not None:
         lines.append("If no tool is needed, or you have its result:")
-        lines.append(f'{{"tool": "{no_tool}", "reply": {"<your answer>" if reply_is_text else "{...}"}}}')
+        lines.append(f'{{"{REPLY}": {reply}}}')
     lines.append("Tools:")
     for tool in tools:
         about = f": {tool.description}" if tool.description else ""
@@ -41,7 +50,7 @@ def instructed(messages: Sequence[Message], text: str) -> tuple[Message, ...]:
 
 
 def as_text(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """The messages with calls and results as text: calls in the form that the model is to write them in itself.
+    """The messages with calls and results as text: a call in the form that the model is to write it in itself.
 
     Results become messages of the user: chat templates of small models know no other. What of the user's then stands
     side by side is joined, for many templates insist on turns.
@@ -69,7 +78,7 @@ def _rewritten(message: Message) -> Message:
 def _as_text(part: Part) -> tuple[Part, ...]:
     match part:
         case ToolCall():
-            return (Text(text=f'{{"tool": {_json(part.name)}, "arguments": {part.arguments or "{}"}}}'),)
+            return (Text(text=f'{{"{TOOL}": {_json(part.name)}, "{ARGUMENTS}": {part.arguments or "{}"}}}'),)
         case ToolResult():
             kind = "Error" if part.is_error else "Result"
             head = Text(text=f"{kind} of the tool {part.name or part.call_id}:")

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from isthmus.dialects.emulation.answer import PlainReader, Reader, UnionReader, UnwrappingReader
+from isthmus.dialects.adapted import Adapted
+from isthmus.dialects.emulation.answer import (
+    Argued,
+    Called,
+    Piece,
+    PlainReader,
+    Reader,
+    Said,
+    UnionReader,
+    UnwrappingReader,
+)
+from isthmus.dialects.emulation.constrain import Note
 from isthmus.dialects.emulation.history import as_text, instructed, instruction
-from isthmus.dialects.emulation.schema import is_object, union, wrap
+from isthmus.dialects.emulation.schema import TEXT, held, is_object, union
 from isthmus.domain.errors import InvalidRequest, Unsupported
 from isthmus.domain.message import (
     Choice,
@@ -22,7 +33,6 @@ from isthmus.domain.message import (
     ResponseFormat,
     Text,
     TextDelta,
-    Tool,
     ToolCall,
     ToolCallDelta,
     ToolCallStarted,
@@ -52,14 +62,27 @@ class Emulation:
     def _choice(self, choice: Choice) -> Choice:
         reader = self.new_reader()
         said = "".join(part.text for part in choice.parts if isinstance(part, Text))
-        text = reader.feed(said)
-        rest, call = reader.close()
-        parts: list[Part] = [part for part in choice.parts if not isinstance(part, Text)]
-        if text or rest:
-            parts.append(Text(text=text + rest))
-        if call is None:
-            return replace(choice, parts=tuple(parts))
-        return replace(choice, parts=(*parts, call), finish=_finish(choice.finish or "stop"))
+        pieces = [*reader.feed(said), *reader.close()]
+        parts = (*(part for part in choice.parts if not isinstance(part, Text)), *_parts(pieces))
+        finish = _finish(choice.finish or "stop", reader)
+        return replace(choice, parts=parts, finish=finish, stop_sequence=reader.stopped or choice.stop_sequence)
+
+
+def _parts(pieces: Iterable[Piece]) -> list[Part]:
+    parts: list[Part] = []
+    for piece in pieces:
+        match piece, parts:
+            case Called(id=identity, name=name), _:
+                parts.append(ToolCall(id=identity, name=name, arguments=""))
+            case Argued(json=json), [*_, ToolCall() as call]:
+                parts[-1] = replace(call, arguments=call.arguments + json)
+            case Said(text=text), [*_, Text() as last]:
+                parts[-1] = Text(text=last.text + text)
+            case Said(text=text), _:
+                parts.append(Text(text=text))
+            case _:
+                raise AssertionError(piece)
+    return parts
 
 
 class EventFilter:
@@ -68,6 +91,8 @@ class EventFilter:
     def __init__(self, new_reader: Callable[[], Reader]) -> None:
         self._new_reader = new_reader
         self._readers: dict[int, Reader] = {}
+        self._calls: dict[int, int] = {}
+        """Calls begun, by choice."""
 
     def feed(self, event: Event) -> list[Event]:
         match event:
@@ -75,63 +100,106 @@ class EventFilter:
                 reader = self._readers.get(event.choice)
                 if reader is None:
                     reader = self._readers[event.choice] = self._new_reader()
-                text = reader.feed(event.text)
-                return [replace(event, text=text)] if text or event.logprobs or event.signature else []
+                events = self._events(reader.feed(event.text), event.choice)
+                return events if not (event.logprobs or event.signature) else _signed(events, event)
             case Finished():
-                events, called = self._end(event.choice)
-                return [*events, replace(event, reason=_finish(event.reason)) if called else event]
+                reader = self._readers.pop(event.choice, None)
+                if reader is None:
+                    return [event]
+                last = self._events(reader.close(), event.choice)
+                stopped = reader.stopped or event.stop_sequence
+                return [*last, replace(event, reason=_finish(event.reason, reader), stop_sequence=stopped)]
             case _:
                 return [event]
 
     def close(self) -> list[Event]:
         """What is left where the offer never said that a choice has finished."""
-        return [event for choice in tuple(self._readers) for event in self._end(choice)[0]]
+        readers, self._readers = self._readers, {}
+        return [event for choice, reader in readers.items() for event in self._events(reader.close(), choice)]
 
-    def _end(self, choice: int) -> tuple[list[Event], bool]:
-        """The last events of a choice before its finish, and whether there is a tool call among them."""
-        reader = self._readers.pop(choice, None)
-        if reader is None:
-            return [], False
-        text, call = reader.close()
-        events: list[Event] = [TextDelta(text=text, choice=choice)] if text else []
-        if call is not None:
-            events.append(ToolCallStarted(call=0, id=call.id, name=call.name, choice=choice))
-            events.append(ToolCallDelta(call=0, arguments=call.arguments, choice=choice))
-        return events, call is not None
+    def _events(self, pieces: Iterable[Piece], choice: int) -> list[Event]:
+        events: list[Event] = []
+        for piece in pieces:
+            match piece:
+                case Said():
+                    events.append(TextDelta(text=piece.text, choice=choice))
+                case Called():
+                    number = self._calls[choice] = self._calls.get(choice, -1) + 1
+                    events.append(ToolCallStarted(call=number, id=piece.id, name=piece.name, choice=choice))
+                case Argued():
+                    events.append(ToolCallDelta(call=self._calls[choice], arguments=piece.json, choice=choice))
+        return events
 
 
-def _finish(reason: FinishReason) -> FinishReason:
-    """Of an answer that turned out to be a tool call."""
-    return reason if reason in ("content_filter", "refusal") else "tool_calls"
+def _signed(events: list[Event], said: TextDelta) -> list[Event]:
+    """Events with what came beside their text: log probabilities of a plain answer, a signature."""
+    match events:
+        case [TextDelta() as text]:
+            return [replace(said, text=text.text)]
+        case _:
+            return [replace(said, text=""), *events]
+
+
+def _finish(reason: FinishReason, reader: Reader) -> FinishReason:
+    """Of an answer that turned out to be tool calls.
+
+    One that was cut within a call keeps its reason (`length`), as an offer's own do that can call tools: the client is
+    told the beginning of the arguments and that they are not whole.
+    """
+    if reason in ("content_filter", "refusal"):
+        return reason
+    return "tool_calls" if reader.called else "stop_sequence" if reader.stopped is not None else reason
 
 
 def plan(
-    request: CompletionRequest, capabilities: Capabilities, *, new_id: Callable[[], str] = random_id
+    request: CompletionRequest,
+    capabilities: Capabilities,
+    *,
+    new_id: Callable[[], str] = random_id,
+    adapted: Adapted | None = None,
 ) -> Emulation | None:
     """What has to be emulated for an offer; None: nothing.
 
-    Tools are emulated where the offer's `tools` are, schemas of other things than objects where its `json_schema` is.
+    Tools are emulated where the offer's `tools` are; schemas of answers are put into its words where its `json_schema`
+    is, and those of other things than objects are wrapped.
+
+    Args:
+        request: what the client asks for.
+        capabilities: of the offer.
+        new_id: makes the ids of tool calls.
+        adapted: is noted what of the schemas the model is told but not held to.
 
     Raises:
         Unsupported: the request asks for what an emulated answer cannot tell.
-        InvalidRequest: the tool choice names no tool of the request, or a schema is nested too deeply.
+        InvalidRequest: the tool choice names no tool of the request, or a schema is none, refers to what it does not
+            hold, is nested too deeply, or is satisfied by nothing.
     """
     try:
-        return _plan(request, capabilities, new_id)
+        return _plan(request, capabilities, new_id, Adapted() if adapted is None else adapted)
     except RecursionError as exc:
         raise InvalidRequest("A schema of the request is nested too deeply.") from exc
 
 
-def _plan(request: CompletionRequest, capabilities: Capabilities, new_id: Callable[[], str]) -> Emulation | None:
-    emulation = _for_tools(request, new_id) if capabilities.tools == "emulated" and _has_tools(request) else None
+def _plan(
+    request: CompletionRequest, capabilities: Capabilities, new_id: Callable[[], str], adapted: Adapted
+) -> Emulation | None:
+    emulation = (
+        _for_tools(request, new_id, adapted) if capabilities.tools == "emulated" and _has_tools(request) else None
+    )
     if emulation is None or emulation.new_reader is PlainReader:
         sent = request if emulation is None else emulation.request
-        if capabilities.json_schema == "emulated" and (schema := _schema_to_wrap(sent.response_format)) is not None:
-            wrapped = replace(sent.response_format or ResponseFormat(kind="json_schema"), schema=wrap(schema))
-            emulation = Emulation(replace(sent, response_format=wrapped), UnwrappingReader)
+        wanted = sent.response_format
+        if capabilities.json_schema == "emulated" and wanted is not None and wanted.schema is not None:
+            schema = held(wanted.schema, _noting(adapted, "response_format.schema"))
+            reader = PlainReader if is_object(wanted.schema) else UnwrappingReader
+            emulation = Emulation(replace(sent, response_format=replace(wanted, schema=schema)), reader)
     if emulation is not None and request.logprobs and emulation.new_reader is not PlainReader:
         raise Unsupported("logprobs cannot be told by this offer together with tools or this schema.", param="logprobs")
     return emulation
+
+
+def _noting(adapted: Adapted, field: str) -> Note:
+    return lambda keyword: adapted.note(f"{field}.{keyword}", "told to the model, not held")
 
 
 def _has_tools(request: CompletionRequest) -> bool:
@@ -140,7 +208,7 @@ def _has_tools(request: CompletionRequest) -> bool:
     )
 
 
-def _for_tools(request: CompletionRequest, new_id: Callable[[], str]) -> Emulation:
+def _for_tools(request: CompletionRequest, new_id: Callable[[], str], adapted: Adapted) -> Emulation:
     choice = request.tool_choice
     messages = as_text(request.messages)
     sent = replace(request, messages=messages, tools=(), tool_choice=None, parallel_tool_calls=None)
@@ -151,42 +219,28 @@ def _for_tools(request: CompletionRequest, new_id: Callable[[], str]) -> Emulati
         tools = tuple(tool for tool in tools if tool.name == choice.name)
         if not tools:
             raise InvalidRequest("tool_choice names a tool that is not among the tools.", param="tool_choice")
-    may_reply = choice is None or choice.mode == "auto"
-    no_tool = _name_of_none(tools)
-    reply = _reply_schema(request.response_format)
-    reply_is_text = reply == _TEXT
-    told = no_tool if may_reply else None
+    # Several calls only where the request says so itself: a list to fill costs a small model much (ADR 8).
+    listed = request.parallel_tool_calls is True
+    reply = _reply_schema(request.response_format) if choice is None or choice.mode == "auto" else None
+    reply_is_text = reply is TEXT
+    told = None if reply is None else '"<your answer>"' if reply_is_text else "{...}"
+    schema = union(tools, listed=listed, reply=reply, note=_noting(adapted, "tools.parameters"))
     sent = replace(
         sent,
-        messages=instructed(messages, instruction(tools, choice, no_tool=told, reply_is_text=reply_is_text)),
-        response_format=ResponseFormat(
-            kind="json_schema", name="answer", schema=union(tools, no_tool=told, reply=reply)
-        ),
+        messages=instructed(messages, instruction(tools, choice, listed=listed, reply=told)),
+        stop=(),
+        response_format=ResponseFormat(kind="json_schema", name="answer", schema=schema),
     )
     names = frozenset(tool.name for tool in tools)
-    return Emulation(sent, lambda: UnionReader(names, no_tool=no_tool, reply_is_text=reply_is_text, new_id=new_id))
 
+    def new_reader() -> UnionReader:
+        return UnionReader(names, listed=listed, reply_is_text=reply_is_text, stop=request.stop, new_id=new_id)
 
-_TEXT: Mapping[str, Json] = {"type": "string"}
+    return Emulation(sent, new_reader)
 
 
 def _reply_schema(wanted: ResponseFormat | None) -> Mapping[str, Json]:
     """Schema of an answer without a tool: what the request asked for."""
     if wanted is None or wanted.kind == "text":
-        return _TEXT
+        return TEXT
     return wanted.schema if wanted.schema is not None else {"type": "object"}
-
-
-def _schema_to_wrap(wanted: ResponseFormat | None) -> Mapping[str, Json] | None:
-    if wanted is None or wanted.kind != "json_schema" or wanted.schema is None or is_object(wanted.schema):
-        return None
-    return wanted.schema
-
-
-def _name_of_none(tools: tuple[Tool, ...]) -> str:
-    """What stands for no tool, and is no tool's name."""
-    names = {tool.name for tool in tools}
-    name = "none"
-    while name in names:
-        name = f"no_{name}"
-    return name

@@ -1,41 +1,25 @@
-"""Schemas put into other schemas. See https://json-schema.org/draft/2020-12/json-schema-core, section 8."""
+"""The schemas of an emulated answer: tool calls or a reply, or a wrapped value."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from typing import Final
 
+from isthmus.dialects.emulation.constrain import Definitions, Note, Schema, any_of
+from isthmus.domain.errors import InvalidRequest
 from isthmus.domain.message import Json, Tool
 
-WRAPPED = "answer"
+TOOL: Final = "tool"
+ARGUMENTS: Final = "arguments"
+CALLS: Final = "calls"
+REPLY: Final = "reply"
+WRAPPED: Final = "answer"
 """The one property of an object that holds a wrapped value."""
 
-_MAPS_OF_SCHEMAS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
-_DATA = ("const", "enum", "default", "examples")
-"""Keywords whose values are no schemas: a `$ref` in them is just a name."""
+MOST_CALLS: Final = 8
+"""In one answer: a small model that has begun to list calls seldom finds an end."""
 
-
-@dataclass(slots=True)
-class Root:
-    """The schema that others are put into."""
-
-    defs: dict[str, Json] = field(default_factory=dict)
-
-    def nest(self, schema: Mapping[str, Json], name: str) -> dict[str, Json]:
-        """The schema as it may stand anywhere below this root.
-
-        A reference into itself (`#/$defs/City`, or `#` for a recursive one) would point elsewhere from there. So a
-        schema with such references becomes a definition of the root, whole, and its references begin there.
-        """
-        plain = {key: value for key, value in schema.items() if key not in ("$schema", "$id")}
-        if not _has_references(plain):
-            return plain
-        self.defs[name] = _moved(plain, f"#/$defs/{name}")
-        return {"$ref": f"#/$defs/{name}"}
-
-    def finish(self, schema: dict[str, Json]) -> dict[str, Json]:
-        """The whole schema, definitions included."""
-        return schema | {"$defs": self.defs} if self.defs else schema
+TEXT: Final[Mapping[str, Json]] = {"type": "string"}
 
 
 def is_object(schema: Mapping[str, Json]) -> bool:
@@ -43,52 +27,63 @@ def is_object(schema: Mapping[str, Json]) -> bool:
     return bool(schema.get("type") == "object")
 
 
-def wrap(schema: Mapping[str, Json]) -> dict[str, Json]:
-    """A schema of objects with one property, which is of the given schema."""
-    root = Root()
-    return root.finish(_closed_object({WRAPPED: root.nest(schema, WRAPPED)}))
+def held(schema: Mapping[str, Json], note: Note) -> Schema:
+    """A schema of an answer, in the words that engines hold a model to. What describes no objects is wrapped in one.
+
+    Raises:
+        InvalidRequest: it is no schema, or nothing satisfies it.
+    """
+    definitions = Definitions()
+    answer = definitions.constrained(schema, "a", note)
+    whole = definitions.finish(answer if is_object(schema) else _closed_object({WRAPPED: answer}))
+    if whole is None:
+        raise InvalidRequest("Nothing satisfies the schema of the answer.", param="response_format")
+    return whole
 
 
-def union(tools: tuple[Tool, ...], *, no_tool: str | None, reply: Mapping[str, Json]) -> dict[str, Json]:
-    """A schema of one call of one of the tools, or of a reply.
+def union(tools: Sequence[Tool], *, listed: bool, reply: Mapping[str, Json] | None, note: Note) -> Schema:
+    """A schema of calls of tools, or of a reply.
 
     Args:
         tools: that may be called.
-        no_tool: what stands in place of a tool's name in a reply; None: a call is required.
-        reply: schema of a reply.
+        listed: whether there may be several calls, in a list; else it is one.
+        reply: schema of a reply; None: a call is required.
+        note: is told what the result does not hold the model to.
+
+    Raises:
+        InvalidRequest: a schema is none, or nothing satisfies it.
     """
-    root = Root()
-    branches = [
-        _closed_object(
-            {"tool": {"const": tool.name}, "arguments": root.nest(tool.parameters or {"type": "object"}, f"tool_{at}")}
+    definitions = Definitions()
+    calls = [_call(definitions, tool, f"t{at}", note) for at, tool in enumerate(tools)]
+    branches = [_listed(calls)] if listed else calls
+    if reply is not None:
+        branches.append(_closed_object({REPLY: definitions.constrained(reply, "r", note)}))
+    whole = definitions.finish(any_of(branches))
+    if whole is None:
+        raise InvalidRequest("Nothing satisfies the schemas of the tools.", param="tools")
+    return whole
+
+
+def _call(definitions: Definitions, tool: Tool, name: str, note: Note) -> Schema:
+    # No schema and an empty one both mean in practice that the tool takes nothing.
+    parameters = {"type": "object", **(tool.parameters or {"properties": {}})}
+    if parameters["type"] != "object":
+        raise InvalidRequest(
+            f"The arguments of tool {tool.name!r} are an object; its schema says otherwise.", param="tools"
         )
-        for at, tool in enumerate(tools)
-    ]
-    if no_tool is not None:
-        branches.append(_closed_object({"tool": {"const": no_tool}, "reply": root.nest(reply, "reply")}))
-    return root.finish(branches[0] if len(branches) == 1 else {"anyOf": branches})
+    try:
+        arguments = definitions.constrained(parameters, name, note)
+    except InvalidRequest as error:
+        raise InvalidRequest(f"Tool {tool.name!r}: {error.sentence}", param="tools") from error
+    if not definitions.satisfiable(arguments):
+        raise InvalidRequest(f"Tool {tool.name!r}: nothing satisfies the schema of its arguments.", param="tools")
+    return _closed_object({TOOL: {"enum": [tool.name]}, ARGUMENTS: arguments})
 
 
-def _closed_object(properties: dict[str, Json]) -> dict[str, Json]:
+def _listed(calls: Sequence[Schema]) -> Schema:
+    some: Schema = {"type": "array", "items": any_of(calls), "minItems": 1, "maxItems": MOST_CALLS}
+    return _closed_object({CALLS: some})
+
+
+def _closed_object(properties: Schema) -> Schema:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
-
-
-def _has_references(schema: Json) -> bool:
-    return bool(_moved(schema, "#/moved") != schema)
-
-
-def _moved(schema: Json, to: str) -> Json:
-    """The schema with its references into itself beginning at `to`."""
-    if isinstance(schema, list):
-        return [_moved(item, to) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    moved: dict[str, Json] = {}
-    for key, value in schema.items():
-        if key in ("$ref", "$dynamicRef") and isinstance(value, str) and (value == "#" or value.startswith("#/")):
-            moved[key] = to + value[1:]
-        elif key in _MAPS_OF_SCHEMAS and isinstance(value, dict):
-            moved[key] = {name: _moved(item, to) for name, item in value.items()}
-        else:
-            moved[key] = value if key in _DATA else _moved(value, to)
-    return moved

@@ -1,5 +1,5 @@
 """The dialect of Gemini's generateContent."""
 
-from isthmus.dialects.gemini_generate.translator import GEMINI_GENERATE, GeminiGenerate
+from isthmus.dialects.gemini_generate.translator import GEMINI_GENERATE, GEMINI_GENERATE_ARRAY, GeminiGenerate
 
-__all__ = ["GEMINI_GENERATE", "GeminiGenerate"]
+__all__ = ["GEMINI_GENERATE", "GEMINI_GENERATE_ARRAY", "GeminiGenerate"]

@@ -9,6 +9,9 @@ import msgspec
 from isthmus.dialects.gemini_generate.name import NAME
 from isthmus.domain.message import Extra, FinishReason, Json, TokenLogprob
 
+BROKEN_CALL = "MALFORMED_FUNCTION_CALL"
+"""The reason to finish where a call's arguments are no JSON object: this dialect cannot hand such a call over."""
+
 _DECODED: Mapping[str, FinishReason] = {
     "STOP": "stop",
     "MAX_TOKENS": "length",
@@ -47,7 +50,9 @@ def untold(reason: str) -> dict[str, Json]:
     return {} if _ENCODED[decode_finish(reason, has_calls=False)] == reason else {"finishReason": reason}
 
 
-def encode_finish(reason: FinishReason, more: Extra | None) -> str:
+def encode_finish(reason: FinishReason, more: Extra | None, *, broken_call: bool = False) -> str:
+    if broken_call and reason != "length":
+        return BROKEN_CALL
     if more is not None and more.dialect == NAME and isinstance(told := more.fields.get("finishReason"), str):
         return told
     return _ENCODED[reason]

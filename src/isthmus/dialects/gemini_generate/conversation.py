@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
+from isthmus.dialects.adapted import Adapted
 from isthmus.dialects.fields import Fields, merged
 from isthmus.dialects.foreign import own_fields
 from isthmus.dialects.gemini_generate.name import NAME
-from isthmus.dialects.gemini_generate.parts import decode_part, encode_parts
+from isthmus.dialects.gemini_generate.parts import ToOffer, decode_part
+from isthmus.dialects.gemini_generate.signatures import SKIPPED
 from isthmus.dialects.silence import is_silent, saying
 from isthmus.domain.errors import InvalidRequest, Unsupported
-from isthmus.domain.message import Image, Json, Message, Part, Reasoning, Text, ToolCall, ToolResult
+from isthmus.domain.message import Audio, Document, Image, Json, Message, Part, Reasoning, Text, ToolCall, ToolResult
+
+_OLDER = re.compile(r"(?:models/)?gemini-[12](?:\.|-|$)")
+"""Models that do not ask for the signatures of calls."""
 
 # --------------------------------------------------------------------------------------------------- decoding
 
@@ -31,7 +38,34 @@ def decode_contents(fields: Fields) -> tuple[Message, ...]:
         raise InvalidRequest("contents must be a list with at least one content.", param="contents")
     for at, item in enumerate(items):
         messages += _decode_content(Fields(item, f"contents[{at}]"), at)
-    return tuple(messages)
+    return _told_apart(messages)
+
+
+def _told_apart(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """A result that leaves out the id of its call answers the first call of its name that nothing answered yet.
+
+    Google's own client leaves it out, also where the call had one.
+    """
+    unanswered: list[ToolCall] = []
+    told: list[Message] = []
+    for message in messages:
+        parts: list[Part] = []
+        for part in message.parts:
+            if isinstance(part, ToolCall):
+                unanswered.append(part)
+            elif isinstance(part, ToolResult):
+                answered = _answered(part, unanswered)
+                if answered is not None:
+                    unanswered.remove(answered)
+                    part = replace(part, call_id=answered.id)  # noqa: PLW2901
+            parts.append(part)
+        told.append(replace(message, parts=tuple(parts)))
+    return tuple(told)
+
+
+def _answered(result: ToolResult, calls: Sequence[ToolCall]) -> ToolCall | None:
+    by_id = next((call for call in calls if call.id == result.call_id), None)
+    return by_id or next((call for call in calls if result.call_id == result.name == call.name), None)
 
 
 def _decode_content(fields: Fields, at: int) -> list[Message]:
@@ -40,11 +74,11 @@ def _decode_content(fields: Fields, at: int) -> list[Message]:
     more = fields.unknown(NAME)
     match role:
         case "model":
-            if not all(isinstance(part, Text | Image | Reasoning | ToolCall) for part in parts):
+            if not all(isinstance(part, Text | Image | Audio | Reasoning | ToolCall) for part in parts):
                 raise fields.wrong("parts", "holds a part that a model's content cannot have")
             return [Message(role="assistant", parts=tuple(parts), extra=more)]
         case "user" | "function":
-            if not all(isinstance(part, Text | Image | ToolResult) for part in parts):
+            if not all(isinstance(part, Text | Image | Audio | Document | ToolResult) for part in parts):
                 raise fields.wrong("parts", "holds a part that a user's content cannot have")
         case _:
             raise fields.wrong("role", "must be user or model")
@@ -62,7 +96,7 @@ def _decode_parts(fields: Fields, at: int) -> list[Part]:
 # --------------------------------------------------------------------------------------------------- encoding
 
 
-def encode_contents(messages: Sequence[Message]) -> dict[str, Json]:
+def encode_contents(messages: Sequence[Message], model: str, adapted: Adapted) -> dict[str, Json]:
     """The fields `systemInstruction` and `contents`.
 
     Raises:
@@ -71,32 +105,45 @@ def encode_contents(messages: Sequence[Message]) -> dict[str, Json]:
     said: dict[str, Json] = {}
     system: list[dict[str, Json]] = []
     contents: list[dict[str, Json]] = []
-    names: dict[str, str] = {}
+    encoding = ToOffer(adapted)
     after_results = False
     for at, message in enumerate(messages):
         where = f"messages[{at}]"
         # On a tool's message the name is the tool's, which the call has told already.
         if message.name is not None and message.role != "tool":
             raise Unsupported(f"{where}.name cannot be said in {NAME}.", hint="Leave it out.", param=f"{where}.name")
-        own = own_fields(message.extra, dialect=NAME, where=where)
-        names |= {part.id: part.name for part in message.parts if isinstance(part, ToolCall)}
+        own = own_fields(message.extra, dialect=NAME, where=where, adapted=adapted)
         if is_silent(message):
             continue
-        parts = encode_parts(saying(message.parts) or message.parts, f"{where}.content", names)
+        parts = encoding.parts(saying(message.parts) or message.parts, f"{where}.content")
+        if not parts:  # nothing is left of thoughts that only their maker can read
+            continue
         if message.role in ("system", "developer"):
             if contents:
                 raise Unsupported(
                     f"{where}: in {NAME}, the dialect of this offer, system messages come before all others.",
                     param=f"{where}.role",
                 )
+            if message.role == "developer":
+                adapted.note("message.role", "developer said as system")
             system += parts
         elif after_results and message.role in ("tool", "user"):
             contents[-1]["parts"] += parts
             contents[-1] = merged(contents[-1], own)
         else:
             role = "model" if message.role == "assistant" else "user"
+            if role == "model" and _OLDER.match(model) is None:
+                _sign(parts, adapted)
             contents.append(merged({"role": role, "parts": parts}, own))
         after_results = message.role == "tool"
     if system:
         said["systemInstruction"] = {"parts": system}
     return said | {"contents": contents}
+
+
+def _sign(parts: list[dict[str, Json]], adapted: Adapted) -> None:
+    """Say of the first call of a turn without any signature that it has none: another model made it."""
+    first = next((part for part in parts if "functionCall" in part), None)
+    if first is not None and not any("thoughtSignature" in part for part in parts):
+        first["thoughtSignature"] = SKIPPED
+        adapted.note("message.call.signature", "the word for calls of another model")

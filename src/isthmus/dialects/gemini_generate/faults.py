@@ -43,8 +43,10 @@ def encode_error(error: IsthmusError, request_id: str) -> bytes:
     )
 
 
-def stream_error(error: IsthmusError, request_id: str) -> bytes:
-    return sse.frame(encode_error(error, request_id))
+def stream_error(error: IsthmusError, request_id: str, *, array: bool = False) -> bytes:
+    """What ends a stream that has begun: its last event, or the last item of the one array."""
+    said = encode_error(error, request_id)
+    return b",\r\n" + said + b"]" if array else sse.frame(said)
 
 
 def decode_fault(status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Fault:

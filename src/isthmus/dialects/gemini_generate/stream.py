@@ -5,27 +5,36 @@ Source: <https://ai.google.dev/api/generate-content#method:-models.streamgenerat
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import msgspec
 
 from isthmus.dialects import sse
+from isthmus.dialects.complaint import UNREADABLE
+from isthmus.dialects.dialect import UsageWatch
 from isthmus.dialects.fields import merged
 from isthmus.dialects.gemini_generate import faults
 from isthmus.dialects.gemini_generate.answers import carried, encode_finish, encode_logprobs
-from isthmus.dialects.gemini_generate.completion import decode
-from isthmus.dialects.gemini_generate.parts import encode_part
+from isthmus.dialects.gemini_generate.citations import OWN, decode_citations, encode_citations
+from isthmus.dialects.gemini_generate.completion import decode, own_metadata, tells_citations
+from isthmus.dialects.gemini_generate.name import NAME
+from isthmus.dialects.gemini_generate.parts import answer_part
 from isthmus.dialects.gemini_generate.usage import from_domain
-from isthmus.domain.errors import IsthmusError, ProviderError, StreamInterrupted, Unsupported, UpstreamMalformed
+from isthmus.domain.errors import IsthmusError, ProviderError, StreamInterrupted, UpstreamMalformed
 from isthmus.domain.message import (
     Choice,
+    Citation,
+    Cited,
     Completion,
     Event,
+    Extra,
     Finished,
-    Image,
     Json,
+    Part,
     Reasoning,
     ReasoningDelta,
+    Refusal,
     RefusalDelta,
     Started,
     Text,
@@ -43,18 +52,26 @@ from isthmus.domain.usage import Usage
 @dataclass(slots=True)
 class _OpenChoice:
     calls: int = 0
-    finished: bool = False
+    text: list[str] = field(default_factory=list)
+    citations: list[Citation] = field(default_factory=list)
+    extra: dict[str, Json] = field(default_factory=dict)
+    finished: Finished | None = None
 
 
 class Decoder:
-    """One upstream stream."""
+    """One upstream stream.
 
-    __slots__ = ("_choices", "_failure", "_frames", "_started")
+    That a choice is complete is told when the stream has ended: nothing but its end says that no more will come, and
+    some servers give every event a reason to finish.
+    """
+
+    __slots__ = ("_choices", "_failure", "_frames", "_started", "_usage")
 
     def __init__(self) -> None:
         self._frames = sse.Frames()
         self._choices: dict[int, _OpenChoice] = {}
         self._started = False
+        self._usage: Usage | None = None
         self._failure: ProviderError | None = None
 
     def feed(self, data: bytes) -> list[Event]:
@@ -67,8 +84,13 @@ class Decoder:
             raise StreamInterrupted("The upstream ended the stream within an event.") from exc
         if self._failure is not None:
             raise self._failure
-        if not self._choices or not all(choice.finished for choice in self._choices.values()):
+        if not self._choices or any(choice.finished is None for choice in self._choices.values()):
             raise StreamInterrupted("The upstream ended the stream before the end of the answer.")
+        for index, choice in sorted(self._choices.items()):
+            assert choice.finished is not None
+            events.append(replace(choice.finished, choice=index, extra=_extra(choice)))
+        if self._usage is not None:
+            events.append(Used(usage=self._usage))
         return events
 
     def _events(self, frames: list[sse.Frame]) -> list[Event]:
@@ -91,7 +113,8 @@ class Decoder:
             events.append(Started(id=answer.id, model=answer.model))
         for choice in answer.choices:
             self._read_choice(choice, answer.id, events)
-        if answer.usage is not None:
+        if answer.usage is not None and answer.usage != self._usage:
+            self._usage = answer.usage
             events.append(Used(usage=answer.usage))
 
     def _read_choice(self, choice: Choice, identity: str, events: list[Event]) -> None:
@@ -100,49 +123,130 @@ class Decoder:
         for part in choice.parts:
             match part:
                 case Text():
-                    if part.text or part.signature is not None:
+                    if part.text or part.signature is not None or logprobs is not None:
+                        state.text.append(part.text)
                         events.append(
-                            TextDelta(text=part.text, choice=index, logprobs=logprobs, signature=part.signature)
+                            TextDelta(
+                                text=part.text,
+                                choice=index,
+                                logprobs=logprobs,
+                                signature=part.signature,
+                                minted_by=part.minted_by,
+                            )
                         )
                         logprobs = None
                 case Reasoning():
-                    events.append(ReasoningDelta(text=part.text, choice=index, signature=part.signature))
+                    events.append(
+                        ReasoningDelta(
+                            text=part.text,
+                            choice=index,
+                            signature=part.signature,
+                            encrypted=part.encrypted,
+                            minted_by=part.minted_by,
+                        )
+                    )
                 case ToolCall():
-                    # Ids made for calls without one count the parts of an answer; here the answer comes in many.
-                    made = part.id.startswith(f"call_{identity}_{index}_")
-                    name = f"call_{identity}_{index}_{state.calls}" if made else part.id
-                    events += [
-                        ToolCallStarted(
-                            call=state.calls, id=name, name=part.name, choice=index, signature=part.signature
-                        ),
-                        ToolCallDelta(call=state.calls, arguments=part.arguments, choice=index),
-                    ]
+                    events += _call(part, state.calls, identity, index)
                     state.calls += 1
-                case Image():
-                    raise UpstreamMalformed("The upstream sent an image in a stream, which was not asked for.")
                 case _:
-                    raise UpstreamMalformed("The upstream sent a part that an answer cannot have.")
-        if choice.finish is not None and not state.finished:
-            state.finished = True
-            reason = "tool_calls" if choice.finish == "stop" and state.calls else choice.finish
-            events.append(Finished(reason=reason, choice=index, extra=choice.extra))
+                    raise UpstreamMalformed("The upstream sent an image or sound in a stream, which was not asked for.")
+        if choice.extra is not None:
+            state.extra |= choice.extra.fields
+        events += _new_citations(choice, state)
+        if choice.finish is not None:
+            _finish(choice, state)
+
+
+def _call(part: ToolCall, number: int, identity: str, index: int) -> tuple[Event, Event]:
+    # Ids made for calls without one count the parts of an answer; here the answer comes in many.
+    made = part.id.startswith(f"call_{identity}_{index}_")
+    return (
+        ToolCallStarted(
+            call=number,
+            id=f"call_{identity}_{index}_{number}" if made else part.id,
+            name=part.name,
+            choice=index,
+            signature=part.signature,
+            minted_by=part.minted_by,
+        ),
+        ToolCallDelta(call=number, arguments=part.arguments, choice=index),
+    )
+
+
+def _new_citations(choice: Choice, state: _OpenChoice) -> list[Event]:
+    """Citations not told yet: each event repeats what was found so far."""
+    if not tells_citations(choice.extra):
+        return []
+    found = decode_citations(state.extra, ["".join(state.text)])
+    new = [one for one in found if one not in state.citations]
+    state.citations += new
+    return [Cited(citation=one, choice=choice.index) for one in new]
+
+
+def _finish(choice: Choice, state: _OpenChoice) -> None:
+    """Of two reasons to finish, the one that says something went wrong counts."""
+    assert choice.finish is not None
+    reason = "tool_calls" if choice.finish == "stop" and state.calls else choice.finish
+    if state.finished is None or state.finished.reason in ("stop", "tool_calls"):
+        state.finished = Finished(reason=reason)
+
+
+def _extra(choice: _OpenChoice) -> Extra | None:
+    rest = choice.extra
+    said = encode_citations(choice.citations, ["".join(choice.text)])
+    if said and own_metadata(rest) == said:
+        rest = {name: value for name, value in rest.items() if name not in OWN}
+    return Extra(NAME, rest) if rest else None
 
 
 def _answer(data: bytes) -> Completion:
     """One event. Unlike a whole answer, it may have no candidate: the last may tell usage alone."""
     try:
         content: Json = msgspec.json.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+    except UNREADABLE as exc:
         raise UpstreamMalformed("The upstream sent a stream event that is not valid JSON.") from exc
     if isinstance(content, dict) and not content.get("candidates") and not content.keys() & {"promptFeedback", "error"}:
         if "usageMetadata" not in content:
             raise UpstreamMalformed("The upstream sent a stream event that is not of its dialect.")
-        whole = decode(msgspec.json.encode(content | {"candidates": [{}]}))
-        return Completion(id=whole.id, model=whole.model, choices=(), usage=whole.usage)
-    return decode(data)
+        alone = decode(msgspec.json.encode(content | {"candidates": [{}]}), piece=True)
+        return Completion(id=alone.id, model=alone.model, choices=(), usage=alone.usage)
+    return decode(data, piece=True)
 
 
 # --------------------------------------------------------------------------------------------------- encoding
+
+
+class Wrapping(Protocol):
+    """How the answers that make up a stream follow one another."""
+
+    def piece(self, answer: bytes) -> bytes: ...
+
+    def end(self) -> bytes: ...
+
+
+class Events:
+    """Server-sent events: `alt=sse`."""
+
+    def piece(self, answer: bytes) -> bytes:
+        return sse.frame(answer)
+
+    def end(self) -> bytes:
+        return b""
+
+
+class Array:
+    """One JSON array, whose items come as they are made: what Google sends where `alt=sse` is not said."""
+
+    def __init__(self) -> None:
+        self._begun = False
+
+    def piece(self, answer: bytes) -> bytes:
+        before = b",\r\n" if self._begun else b"["
+        self._begun = True
+        return before + answer
+
+    def end(self) -> bytes:
+        return b"]" if self._begun else b"[]"
 
 
 @dataclass(slots=True)
@@ -153,41 +257,57 @@ class _Call:
     arguments: list[str] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class _Said:
+    """What a choice has said so far, as far as its end must tell of it."""
+
+    text: list[str] = field(default_factory=list)
+    citations: list[Citation] = field(default_factory=list)
+    broken_call: bool = False
+
+
 class Encoder:
-    """One stream to a client. The reasons to finish wait for the usage, which comes last and goes out with them."""
+    """One stream to a client.
 
-    __slots__ = ("_calls", "_finished", "_head", "_usage")
+    Calls wait until the choice has finished, so that what is said between their arguments does not matter. The reasons
+    to finish wait for the usage, which comes last and goes out with them.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_calls", "_finished", "_head", "_said", "_usage", "_wrapping")
+
+    def __init__(self, wrapping: Wrapping) -> None:
+        self._wrapping = wrapping
         self._head: dict[str, Json] = {}
         self._calls: dict[tuple[int, int], _Call] = {}
         self._finished: list[Finished] = []
+        self._said: dict[int, _Said] = {}
         self._usage: Usage | None = None
 
     def encode(self, event: Event) -> bytes:
         match event:
             case TextDelta():
-                said = self._flush(event.choice)
-                part = encode_part(Text(text=event.text, signature=event.signature), "candidates", {})
-                candidate: dict[str, Json] = {"content": {"role": "model", "parts": [part]}, "index": event.choice}
-                if event.logprobs is not None:
-                    candidate["logprobsResult"] = encode_logprobs(event.logprobs)
-                return said + self._frame(candidate)
+                return self._text(event)
             case RefusalDelta():  # a refusal in the model's own words is text here
-                return self._flush(event.choice) + self._part({"text": event.text}, event.choice)
+                return self._part(Refusal(text=event.text), event.choice)
             case ReasoningDelta():
-                if event.encrypted is not None:
-                    raise Unsupported("Encrypted reasoning cannot be said in this dialect.", param="reasoning")
-                part = encode_part(Reasoning(text=event.text, signature=event.signature), "candidates", {})
-                return self._flush(event.choice) + self._part(part, event.choice)
+                thought = Reasoning(
+                    text=event.text,
+                    signature=event.signature,
+                    encrypted=event.encrypted,
+                    minted_by=event.minted_by,
+                )
+                return self._part(thought, event.choice)
             case ToolCallStarted():
                 self._calls[event.choice, event.call] = _Call(event)
                 return b""
             case ToolCallDelta():
                 call = self._calls.get((event.choice, event.call))
                 if call is None:
-                    raise UpstreamMalformed("The upstream mixed the arguments of a tool call with other content.")
+                    raise UpstreamMalformed("The upstream went on with a tool call that never began.")
                 call.arguments.append(event.arguments)
+                return b""
+            case Cited():
+                self._of(event.choice).citations.append(event.citation)
                 return b""
             case Started():
                 self._head = {"modelVersion": event.model, "responseId": event.id} | dict(carried(event.extra))
@@ -200,35 +320,98 @@ class Encoder:
                 return b""
 
     def close(self) -> bytes:
-        said = b""
+        said = self._finish_the_rest()
         for at, end in enumerate(self._finished):
+            choice = self._of(end.choice)
             candidate: dict[str, Json] = {
                 "content": {"role": "model", "parts": []},
                 "index": end.choice,
-                "finishReason": encode_finish(end.reason, end.extra),
+                "finishReason": encode_finish(end.reason, end.extra, broken_call=choice.broken_call),
             }
+            if not tells_citations(end.extra):
+                candidate |= encode_citations(choice.citations, ["".join(choice.text)])
             last = at == len(self._finished) - 1
             said += self._frame(merged(candidate, carried(end.extra)), self._usage if last else None)
-        return said
+        return said + self._wrapping.end()
 
     def fail(self, error: IsthmusError, request_id: str) -> bytes:
-        return faults.stream_error(error, request_id)
+        return self._wrapping.piece(faults.encode_error(error, request_id)) + self._wrapping.end()
+
+    def _finish_the_rest(self) -> bytes:
+        """Finish what ended without a reason, as some servers let it: a client waits for one."""
+        told = {end.choice for end in self._finished}
+        open_ = {*self._said, *(choice for choice, _ in self._calls)} or {0}
+        return b"".join(self.encode(Finished(reason="other", choice=choice)) for choice in sorted(open_ - told))
+
+    def _of(self, choice: int) -> _Said:
+        return self._said.setdefault(choice, _Said())
+
+    def _text(self, event: TextDelta) -> bytes:
+        self._of(event.choice).text.append(event.text)
+        text = Text(text=event.text, signature=event.signature, minted_by=event.minted_by)
+        candidate = _candidate(text, event.choice)
+        if event.logprobs is not None:
+            candidate["logprobsResult"] = encode_logprobs(event.logprobs)
+        return self._frame(candidate)
 
     def _flush(self, choice: int) -> bytes:
-        """The calls of a choice, now that something else follows them."""
+        """The calls of a choice, now that they are whole."""
         said = b""
-        for key in [key for key in self._calls if key[0] == choice]:
+        for key in sorted(key for key in self._calls if key[0] == choice):
             call = self._calls.pop(key)
             begun = call.started
-            whole = ToolCall(id=begun.id, name=begun.name, arguments="".join(call.arguments), signature=begun.signature)
-            said += self._part(encode_part(whole, "candidates", {}), choice)
+            whole = ToolCall(
+                id=begun.id,
+                name=begun.name,
+                arguments="".join(call.arguments),
+                signature=begun.signature,
+                minted_by=begun.minted_by,
+            )
+            if answer_part(whole) is None:
+                self._of(choice).broken_call = True
+            else:
+                said += self._part(whole, choice)
         return said
 
-    def _part(self, part: dict[str, Json], choice: int) -> bytes:
-        return self._frame({"content": {"role": "model", "parts": [part]}, "index": choice})
+    def _part(self, part: Part, choice: int) -> bytes:
+        return self._frame(_candidate(part, choice))
 
     def _frame(self, candidate: dict[str, Json], usage: Usage | None = None) -> bytes:
         content: dict[str, Json] = {"candidates": [candidate]} | self._head
         if usage is not None:
             content["usageMetadata"] = from_domain(usage)
-        return sse.frame(msgspec.json.encode(content))
+        return self._wrapping.piece(msgspec.json.encode(content))
+
+
+def _candidate(part: Part, choice: int) -> dict[str, Json]:
+    return {"content": {"role": "model", "parts": [answer_part(part)]}, "index": choice}
+
+
+# -------------------------------------------------------------------------------------------- same on both sides
+
+
+class ArrayPassing:
+    """Fulfils `UsageWatch`: an offer's events pass to a client that wants one array."""
+
+    def __init__(self, events: UsageWatch) -> None:
+        self._events = events
+        self._frames = sse.Frames()
+        self._array = Array()
+
+    def feed(self, data: bytes) -> bytes:
+        return self._items(self._frames.feed(self._events.feed(data)))
+
+    def close(self) -> bytes:
+        rest = self._frames.feed(self._events.close())
+        return self._items([*rest, *self._frames.close()]) + (self._array.end() if self.complete else b"")
+
+    def _items(self, frames: list[sse.Frame]) -> bytes:
+        return b"".join(self._array.piece(frame.data) for frame in frames)
+
+    @property
+    def usage(self) -> Usage | None:
+        return self._events.usage
+
+    @property
+    def complete(self) -> bool:
+        return self._events.complete

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from isthmus.dialects.adapted import Adapted
 from isthmus.dialects.dialect import Dialect, Fault, StreamDecoder, StreamEncoder, UsageWatch
 from isthmus.dialects.gemini_generate import address, completion, facts, faults, request, stream, usage
 from isthmus.dialects.gemini_generate.name import NAME
-from isthmus.dialects.once import fields_once
 from isthmus.dialects.passing import Passing
 from isthmus.domain.errors import IsthmusError
 from isthmus.domain.message import Completion, CompletionRequest
-from isthmus.domain.request import RequestFacts
+from isthmus.domain.request import Operation, RequestFacts
 from isthmus.domain.usage import Usage
 
 
@@ -20,11 +20,22 @@ class GeminiGenerate:
 
     The body of a request names no model and does not tell whether it streams: `address.read_path` does, and the edge
     that serves this dialect puts both into the facts and the request.
+
+    Args:
+        array: whether clients are sent streams as one JSON array, as Google does where `alt=sse` is not said. Offers
+            are asked for events always.
     """
+
+    def __init__(self, *, array: bool = False) -> None:
+        self._array = array
 
     @property
     def name(self) -> str:
         return NAME
+
+    @property
+    def operation(self) -> Operation:
+        return "complete"
 
     # ---- from clients
 
@@ -38,13 +49,13 @@ class GeminiGenerate:
         return completion.encode(completion_)
 
     def stream_encoder(self, request_: CompletionRequest) -> StreamEncoder:  # noqa: ARG002
-        return stream.Encoder()
+        return stream.Encoder(stream.Array() if self._array else stream.Events())
 
     def encode_error(self, error: IsthmusError, request_id: str) -> bytes:
         return faults.encode_error(error, request_id)
 
     def stream_error(self, error: IsthmusError, request_id: str) -> bytes:
-        return faults.stream_error(error, request_id)
+        return faults.stream_error(error, request_id, array=self._array)
 
     # ---- to offers
 
@@ -54,8 +65,8 @@ class GeminiGenerate:
     def request_headers(self) -> Sequence[tuple[bytes, bytes]]:
         return ()
 
-    def encode_request(self, request_: CompletionRequest, *, model: str) -> bytes:  # noqa: ARG002 - it is in the path
-        return request.encode(request_)
+    def encode_request(self, request_: CompletionRequest, *, model: str, adapted: Adapted | None = None) -> bytes:
+        return request.encode(request_, model, Adapted() if adapted is None else adapted)
 
     def decode_completion(self, body: bytes) -> Completion:
         return completion.decode(body)
@@ -68,15 +79,17 @@ class GeminiGenerate:
 
     # ---- same dialect on both sides
 
-    def retarget(self, body: bytes, facts_: RequestFacts, *, model: str) -> bytes:  # noqa: ARG002 - nothing has to change
-        fields_once(body)
-        return body
+    def retarget(self, body: bytes, facts_: RequestFacts, *, model: str) -> bytes:
+        return facts.retarget(body, facts_, model=model)
 
     def read_usage(self, body: bytes) -> Usage | None:
         return usage.read_usage(body)
 
     def usage_watch(self, facts_: RequestFacts) -> UsageWatch:  # noqa: ARG002 - every stream tells usage
-        return Passing(usage.EventReader())
+        watch = Passing(usage.EventReader())
+        return stream.ArrayPassing(watch) if self._array else watch
 
 
 GEMINI_GENERATE: Dialect = GeminiGenerate()
+GEMINI_GENERATE_ARRAY: Dialect = GeminiGenerate(array=True)
+"""The same towards clients that are to be sent streams as one JSON array."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 import msgspec
 
 from isthmus.dialects.complaint import UNREADABLE
-from isthmus.dialects.counts import count
+from isthmus.dialects.counts import count, count_in
 from isthmus.dialects.gemini_generate.faults import refusal
 from isthmus.dialects.sse import Frame
 from isthmus.domain.errors import UpstreamMalformed
 from isthmus.domain.message import Json
 from isthmus.domain.usage import Usage
+
+_SOUND = "AUDIO"
 
 
 class WireUsage(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -24,23 +26,50 @@ class WireUsage(msgspec.Struct, rename="camel", omit_defaults=True):
     thoughts_token_count: Json = None
     tool_use_prompt_token_count: Json = None
     total_token_count: Json = None
+    prompt_tokens_details: Json = None
+    tool_use_prompt_tokens_details: Json = None
+    candidates_tokens_details: Json = None
 
     def to_domain(self) -> Usage:
         prompt = count(self.prompt_token_count)
+        read = prompt + count(self.tool_use_prompt_token_count)
         thoughts = count(self.thoughts_token_count)
+        said = count(self.candidates_token_count)
+        heard = _sound(self.prompt_tokens_details) + _sound(self.tool_use_prompt_tokens_details)
         return Usage(
-            input=prompt + count(self.tool_use_prompt_token_count),
+            input=read,
             cached=min(count(self.cached_content_token_count), prompt),
-            output=count(self.candidates_token_count) + thoughts,
+            output=said + thoughts,
             reasoning=thoughts,
+            audio_input=min(heard, read),
+            audio_output=min(_sound(self.candidates_tokens_details), said),
         )
 
 
+def _sound(details: Json) -> int:
+    """Tokens of sound in a list of counts by modality."""
+    if not isinstance(details, list):
+        return 0
+    return sum(
+        count_in(one, "tokenCount") for one in details if isinstance(one, dict) and one.get("modality") == _SOUND
+    )
+
+
+def _by_modality(whole: int, sound: int) -> Json:
+    if not sound:
+        return None
+    counts = {"TEXT": whole - sound, _SOUND: sound}
+    return [{"modality": name, "tokenCount": tokens} for name, tokens in counts.items() if tokens > 0]
+
+
 def from_domain(usage: Usage) -> WireUsage:
+    said = usage.output - usage.reasoning
     return WireUsage(
+        prompt_tokens_details=_by_modality(usage.input, usage.audio_input),
+        candidates_tokens_details=_by_modality(said, usage.audio_output),
         prompt_token_count=usage.input,
         cached_content_token_count=usage.cached or None,
-        candidates_token_count=usage.output - usage.reasoning,
+        candidates_token_count=said,
         thoughts_token_count=usage.reasoning or None,
         total_token_count=usage.input + usage.output,
     )

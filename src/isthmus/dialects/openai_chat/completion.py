@@ -10,6 +10,7 @@ import msgspec
 
 from isthmus.dialects.complaint import UNREADABLE
 from isthmus.dialects.fields import Fields, left_over, merged
+from isthmus.dialects.openai_chat.annotations import placed
 from isthmus.dialects.openai_chat.answers import (
     Logprobs,
     carried,
@@ -22,8 +23,9 @@ from isthmus.dialects.openai_chat.conversation import decode_assistant, encode_a
 from isthmus.dialects.openai_chat.faults import refusal
 from isthmus.dialects.openai_chat.name import NAME
 from isthmus.dialects.openai_chat.usage import WireUsage, from_domain
+from isthmus.dialects.untold import UNKNOWN, untold_citation, untold_medium
 from isthmus.domain.errors import RequestError, UpstreamMalformed
-from isthmus.domain.message import Choice, Completion, Json, Part, Refusal, Text, ToolResult
+from isthmus.domain.message import Audio, Choice, Completion, Document, Json, Part, Refusal, Text, ToolResult
 from isthmus.domain.usage import Usage
 
 # --------------------------------------------------------------------------------------------------- decoding
@@ -65,7 +67,7 @@ def _decode(fields: Fields) -> Completion:
 def _decode_choice(fields: Fields, *, default_index: int) -> Choice:
     message = fields.required_inner("message")
     message.rest.pop("role", None)
-    parts = tuple(decode_assistant(message))
+    parts = tuple(decode_assistant(message, from_offer=True))
     fields.put_back("message", message)
     stop_sequence = None
     # vLLM tells which stop text was met, or the id of the token that was (docs.vllm.ai, OpenAI-compatible server).
@@ -148,17 +150,29 @@ def _joined(parts: Sequence[Part]) -> list[Part]:
     texts = [part for part in parts if isinstance(part, Text)]
     if len(texts) < 2:
         return list(parts)
-    signatures = [text.signature for text in texts if text.signature is not None]
-    whole = Text(text="".join(text.text for text in texts), signature=signatures[-1] if signatures else None)
+    last = next((text for text in reversed(texts) if text.signature is not None), texts[0])
+    whole = Text(
+        text="".join(text.text for text in texts),
+        signature=last.signature,
+        minted_by=last.minted_by,
+        citations=placed(texts),
+    )
     at = parts.index(texts[0])
     return [*parts[:at], whole, *(part for part in parts[at:] if not isinstance(part, Text))]
 
 
 def _without_foreign(parts: Sequence[Part]) -> tuple[list[Part], dict[str, list[Json]]]:
-    """The parts without other dialects' fields; those fields by dialect, each with the number of its part."""
+    """The parts that can be said, without other dialects' fields; the rest by dialect, each with the part's number."""
     kept: list[Part] = []
     foreign: dict[str, list[Json]] = {}
     for at, part in enumerate(parts):
+        if isinstance(part, Audio | Document):
+            foreign.setdefault(UNKNOWN, []).append({"part": at} | untold_medium(part))
+            continue
+        for citation in part.citations if isinstance(part, Text) else ():
+            if citation.url is None:
+                dialect, fields = untold_citation(citation)
+                foreign.setdefault(dialect, []).append({"part": at, "citation": fields})
         if isinstance(part, Refusal | ToolResult) or part.extra is None or part.extra.dialect == NAME:
             kept.append(part)
             continue

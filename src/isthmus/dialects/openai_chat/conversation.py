@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
-from isthmus.dialects.fields import Fields, decode_signature, merged
+from isthmus.dialects.adapted import Adapted
+from isthmus.dialects.fields import Fields, merged
 from isthmus.dialects.foreign import own_fields
+from isthmus.dialects.google import GEMINI, decode_proof, encode_proof
+from isthmus.dialects.openai_chat.annotations import decode_annotations, encode_annotation, is_ours, placed
+from isthmus.dialects.openai_chat.cache import cache_fields, decode_cache
+from isthmus.dialects.openai_chat.files import spelled
 from isthmus.dialects.openai_chat.name import NAME
 from isthmus.dialects.openai_chat.parts import (
-    cache_fields,
-    decode_cache,
     decode_calls,
     decode_content,
-    decode_reasoning,
     encode_call,
     encode_content,
     encode_image,
-    encode_reasoning,
 )
+from isthmus.dialects.openai_chat.thoughts import decode_reasoning, encode_reasoning, returnable
 from isthmus.domain.errors import InvalidRequest, Unsupported
-from isthmus.domain.message import Image, Json, Message, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
+from isthmus.domain.message import (
+    Audio,
+    Document,
+    Image,
+    Json,
+    Message,
+    Part,
+    Reasoning,
+    Refusal,
+    Text,
+    ToolCall,
+    ToolResult,
+)
 
 ERROR_MARK = "Error: "
 """Put before the result of a tool that failed: the dialect has no other way to say that it did."""
+
+SEE_BELOW = "The result is attached to the next message."
+"""Said as the result of a tool that answered with images or documents alone."""
 
 
 # --------------------------------------------------------------------------------------------------- decoding
@@ -47,7 +64,7 @@ def _decode_message(fields: Fields, called: dict[str, str]) -> Message:
         case "system" | "developer":
             parts = _only(decode_content(fields), fields, Text)
         case "user":
-            parts = _only(decode_content(fields), fields, Text | Image)
+            parts = _only(decode_content(fields), fields, Text | Image | Audio | Document)
         case "assistant":
             parts = decode_assistant(fields)
             called |= {part.id: part.name for part in parts if isinstance(part, ToolCall)}
@@ -69,16 +86,21 @@ def _decode_message(fields: Fields, called: dict[str, str]) -> Message:
 def _marked(parts: Sequence[Part], fields: Fields) -> Sequence[Part]:
     """A cache mark at the message says the same as one at its last part."""
     match parts:
-        case [*others, Text(cache=None) | Image(cache=None) | ToolCall(cache=None) as last] if (
-            fields.rest.get("cache_control") is not None
+        case [*others, (Text() | Image() | Audio() | Document() | ToolCall()) as last] if (
+            last.cache is None and fields.rest.get("cache_control") is not None
         ):
             return [*others, replace(last, cache=decode_cache(fields))]
         case _:
             return parts
 
 
-def decode_assistant(fields: Fields) -> list[Part]:
-    """Parts of an assistant's message, in a request or an answer: reasoning, text, images, refusal, calls."""
+def decode_assistant(fields: Fields, *, from_offer: bool = False) -> list[Part]:
+    """Parts of an assistant's message: reasoning, text, images, refusal, calls.
+
+    Args:
+        fields: of the message; those that are taken are gone from it.
+        from_offer: whether it is an answer, whose proofs the provider made; a client's may be another's.
+    """
     if fields.rest.pop("audio", None) is not None:
         raise Unsupported(
             f"{fields.at('audio')} can only be sent to an offer that speaks {NAME} itself.", param=fields.at("audio")
@@ -88,13 +110,13 @@ def decode_assistant(fields: Fields) -> list[Part]:
             f"{fields.at('function_call')} is of an older form of tools: use tool_calls.",
             param=fields.at("function_call"),
         )
-    reasoning: list[Part] = [*decode_reasoning(fields)]
+    reasoning: list[Part] = [*decode_reasoning(fields, from_offer=from_offer)]
     said = _only(decode_content(fields), fields, Text | Image | Refusal | Reasoning)
     reasoning += [part for part in said if isinstance(part, Reasoning)]
     said = [part for part in said if not isinstance(part, Reasoning)]
     match said:
-        case [Text() as text] if (signature := decode_signature(fields)) is not None:
-            said = [replace(text, signature=signature)]
+        case [Text() as text]:
+            said = [_with_message_fields(text, fields)]
         case _:
             pass
     images = decode_content(fields, "images") if fields.rest.get("images") else []
@@ -105,16 +127,29 @@ def decode_assistant(fields: Fields) -> list[Part]:
     return [*reasoning, *said, *images, *([Refusal(text=refusal)] if refusal else []), *calls]
 
 
+def _with_message_fields(text: Text, fields: Fields) -> Text:
+    """The text with its proof and its citations: of a message with one text they stand at the message."""
+    if (proof := decode_proof(fields)).signature is not None:
+        text = replace(text, signature=proof.signature, minted_by=proof.minted_by)
+    citations, others = decode_annotations(fields.rest.get("annotations"), fields.at("annotations"))
+    if not citations:
+        return text
+    fields.rest.pop("annotations")
+    if others:
+        fields.rest["annotations"] = others
+    return replace(text, citations=tuple(citations))
+
+
 def _decode_result(fields: Fields, name: str | None, called: dict[str, str]) -> ToolResult:
     call_id = fields.required_text("tool_call_id")
-    parts = _only(decode_content(fields), fields, Text | Image)
+    parts = _only(decode_content(fields), fields, Text | Image | Audio | Document)
     cache = decode_cache(fields)
     extra = fields.unknown(NAME)
     fields.rest = {}
     return ToolResult(
         call_id=call_id,
         name=name or called.get(call_id),
-        parts=() if parts == [Text(text="")] else tuple(cast("list[Text | Image]", parts)),
+        parts=() if parts == [Text(text="")] else tuple(cast("list[Text | Image | Audio | Document]", parts)),
         cache=cache,
         extra=extra,
     )
@@ -131,46 +166,78 @@ def _only(parts: list[Part], fields: Fields, kinds: object) -> list[Part]:
 # --------------------------------------------------------------------------------------------------- encoding
 
 
-def encode_messages(messages: Sequence[Message]) -> list[dict[str, Json]]:
-    return [wire for at, message in enumerate(messages) for wire in _encode_message(message, f"messages[{at}]")]
+def encode_messages(messages: Sequence[Message], adapted: Adapted) -> list[dict[str, Json]]:
+    """The messages, each result of a tool as one of its own.
+
+    A tool's message holds text alone here. Images and documents that a tool answered with are said by the user, after
+    the last result of the turn, for nothing may stand between the results.
+    """
+    said: list[dict[str, Json]] = []
+    attached: list[Json] = []
+    for at, message in enumerate(messages):
+        where = f"messages[{at}]"
+        own = own_fields(message.extra, dialect=NAME, where=where, adapted=adapted)
+        more = own if message.name is None else {"name": message.name} | dict(own)
+        results = [part for part in message.parts if isinstance(part, ToolResult)]
+        for result in results:
+            said.append(merged(_encode_result(result, where, adapted), more))
+            attached += _encode_attached(result, where, adapted)
+        rest = [part for part in message.parts if not isinstance(part, ToolResult)]
+        if results and not rest:
+            continue
+        role = "user" if message.role == "tool" else message.role
+        if attached and role != "user":
+            said.append({"role": "user", "content": attached})
+            attached = []
+        wire: dict[str, Json] = {"role": role} | _encode_said(rest, role, f"{where}.content", adapted)
+        if attached:
+            content = wire["content"]
+            wire["content"] = attached + ([_text(content)] if isinstance(content, str) else content)
+            attached = []
+        said.append(merged(wire, more))
+    return [*said, {"role": "user", "content": attached}] if attached else said
 
 
-def _encode_message(message: Message, where: str) -> Iterator[dict[str, Json]]:
-    """One message, or several where it holds several tool results: each is a message of its own here."""
-    own = own_fields(message.extra, dialect=NAME, where=where)
-    name: dict[str, Json] = {} if message.name is None else {"name": message.name}
-    results = [part for part in message.parts if isinstance(part, ToolResult)]
-    rest = [part for part in message.parts if not isinstance(part, ToolResult)]
-    for result in results:
-        yield merged(_encode_result(result, where) | name, own)
-    if results and not rest:
-        return
-    role = "user" if message.role == "tool" else message.role
-    said: dict[str, Json] = {"role": role}
+def _encode_said(parts: Sequence[Part], role: str, where: str, adapted: Adapted) -> dict[str, Json]:
     if role == "assistant":
-        said |= encode_assistant(rest, where)
-    else:
-        said["content"] = encode_content(rest, f"{where}.content")
-    yield merged(said | name, own)
+        return encode_assistant(parts, where.removesuffix(".content"), adapted)
+    return {"content": encode_content(spelled(parts, where, adapted), where)}
 
 
-def encode_assistant(parts: Sequence[Part], where: str) -> dict[str, Json]:
-    """The fields of an assistant's message but its role."""
+def encode_assistant(parts: Sequence[Part], where: str, adapted: Adapted | None = None) -> dict[str, Json]:
+    """The fields of an assistant's message but its role.
+
+    Args:
+        parts: of the message.
+        where: its path, for the message of an error.
+        adapted: the notes of a request; None: this is an answer.
+
+    Raises:
+        Unsupported: this dialect cannot say a part.
+    """
     reasoning = [part for part in parts if isinstance(part, Reasoning)]
+    if adapted is not None:
+        reasoning = returnable(reasoning, adapted)
+        parts = [_without_foreign_proof(part, adapted) for part in parts]
     calls = [part for part in parts if isinstance(part, ToolCall)]
     images = [part for part in parts if isinstance(part, Image)]
-    content: list[Part] = [part for part in parts if isinstance(part, Text | Refusal)]
+    content: list[Part] = [part for part in parts if isinstance(part, Text | Refusal | Audio | Document)]
+    if any(isinstance(part, Audio | Document) for part in content):
+        raise Unsupported(f"{where} holds a sound or a document, which an assistant cannot say in {NAME}.", param=where)
     said: dict[str, Json] = {"content": None}
-    match [part for part in content if isinstance(part, Text)]:
-        case [Text(signature=str(signature)) as text]:  # of a message with one text it stands at the message
-            said["extra_content"] = {"google": {"thought_signature": signature}}
+    texts = [part for part in content if isinstance(part, Text)]
+    if annotations := _encode_annotations(texts, adapted):
+        said["annotations"] = annotations
+    match texts:
+        case [Text(signature=str()) as text]:  # of a message with one text it stands at the message
+            said |= encode_proof(text.signature, text.minted_by)
             content[content.index(text)] = replace(text, signature=None)
         case _:
             pass
     match content:
-        case [*texts, Refusal(text=refusal)] if all(isinstance(part, Text) for part in texts):
+        case [*others, Refusal(text=refusal)] if all(isinstance(part, Text) for part in others):
             said["refusal"] = refusal
-            content = texts
+            content = others
         case _:
             pass
     if content:
@@ -183,18 +250,58 @@ def encode_assistant(parts: Sequence[Part], where: str) -> dict[str, Json]:
     return said
 
 
-def _encode_result(result: ToolResult, where: str) -> dict[str, Json]:
-    parts = list(result.parts)
+def _encode_annotations(texts: Sequence[Text], adapted: Adapted | None) -> list[Json]:
+    """Citations of the texts. An offer is sent those of its own dialect alone: others may not know the field."""
+    if not any(text.citations for text in texts):
+        return []
+    found: list[Json] = []
+    for citation in placed(texts):
+        wire = encode_annotation(citation, start=0, end=0) if adapted is None or is_ours(citation) else None
+        if wire is not None:
+            found.append(wire)
+        elif adapted is not None:
+            adapted.note("message.citations", "left out, made by another provider")
+    return found
+
+
+def _without_foreign_proof(part: Part, adapted: Adapted) -> Part:
+    if isinstance(part, Text | ToolCall) and part.signature is not None and part.minted_by not in (None, NAME, GEMINI):
+        adapted.note("message.signature", f"left out, made by {part.minted_by}")
+        return replace(part, signature=None, minted_by=None)
+    return part
+
+
+def _encode_result(result: ToolResult, where: str, adapted: Adapted) -> dict[str, Json]:
+    parts = [part for part in spelled(result.parts, f"{where}.content", adapted) if isinstance(part, Text)]
+    if len(parts) < len(result.parts) and not parts:
+        parts = [Text(text=SEE_BELOW)]
     if result.is_error:
+        adapted.note("message.result.is_error", f"said as {ERROR_MARK.strip()} before the text")
         match parts:
-            case [Text() as first, *others]:
-                parts = [Text(text=ERROR_MARK + first.text, cache=first.cache, extra=first.extra), *others]
+            case [first, *others]:
+                parts = [replace(first, text=ERROR_MARK + first.text), *others]
             case _:
-                parts = [Text(text=ERROR_MARK.strip()), *parts]
+                parts = [Text(text=ERROR_MARK.strip())]
     said: dict[str, Json] = {
         "role": "tool",
         "tool_call_id": result.call_id,
         "content": encode_content(parts, f"{where}.content"),
     }
     said |= cache_fields(result.cache, result.extra)
-    return merged(said, own_fields(result.extra, dialect=NAME, where=where))
+    return merged(said, own_fields(result.extra, dialect=NAME, where=where, adapted=adapted))
+
+
+def _encode_attached(result: ToolResult, where: str, adapted: Adapted) -> list[Json]:
+    """What a tool answered with that is no text, and a line that says whose it is."""
+    parts = spelled(result.parts, f"{where}.content", adapted)
+    if all(isinstance(part, Text) for part in parts):
+        return []
+    adapted.note("message.result", "images and documents said by the user after it")
+    media = [part for part in parts if not isinstance(part, Text)]
+    whose = _text(f"Attached to the result of {result.name or 'the tool call'} ({result.call_id}):")
+    content = encode_content(media, f"{where}.content")
+    return [whose, *content]
+
+
+def _text(text: str) -> dict[str, Json]:
+    return {"type": "text", "text": text}

@@ -5,6 +5,8 @@ This is the hot path of passed-through requests: one typed, partial decode, in w
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from isthmus.dialects.complaint import UNREADABLE, invalid
@@ -18,6 +20,8 @@ from isthmus.domain.request import RequestFacts
 TOKENS_PER_IMAGE = 765
 """Of a square image of 1024 pixels at high detail: https://platform.openai.com/docs/guides/images-vision"""
 
+TOKENS_PER_DOCUMENT = 1_000
+"""Of one page, its text and its image; how many there are is not known: https://platform.openai.com/docs/guides/pdf-files"""
 
 _NULL = msgspec.Raw(b"null")
 
@@ -59,6 +63,7 @@ class _Body(msgspec.Struct):
 
 class _Part(msgspec.Struct):
     type: str | None = None
+    input_audio: msgspec.Raw = msgspec.Raw()
 
 
 _OWN = frozenset({"isthmus-labels", "isthmus-workload", "isthmus-conversation"})
@@ -68,6 +73,14 @@ _parts = msgspec.json.Decoder(list[_Part])
 _encode = msgspec.json.encode
 _LIST = ord("[")
 _FORMAT_NEEDS: dict[str, Need] = {"json_object": "json_object", "json_schema": "json_schema"}
+_MEDIA_NEEDS: dict[str, Need] = {
+    "image_url": "vision",
+    "input_audio": "audio",
+    "audio_url": "audio",
+    "file": "documents",
+    "input_file": "documents",
+}
+_TOKENS: dict[Need, int] = {"vision": TOKENS_PER_IMAGE, "audio": 0, "documents": TOKENS_PER_DOCUMENT}
 _NO_NEEDS: frozenset[Need] = frozenset()
 _NO_LABELS: frozenset[Label] = frozenset()
 
@@ -86,13 +99,13 @@ def read_facts(body: bytes) -> RequestFacts:
         raise InvalidRequest("model must name a workload or an offer.", param="model")
     if not fields.messages:
         raise InvalidRequest("messages must be a list with at least one message.", param="messages")
-    text_bytes, image_tokens = len(body), 0
+    text_bytes, media_tokens = len(body), 0
     check_text(body)
     needs: set[Need] = set()
-    if images := _count_images(fields.messages):
-        needs.add("vision")
-        text_bytes -= _inline_bytes(body)
-        image_tokens = images * TOKENS_PER_IMAGE
+    if media := _media(fields.messages):
+        needs |= media.needs
+        text_bytes -= _inline_bytes(body) + media.sound_bytes
+        media_tokens = media.tokens
     if fields.tools or fields.functions:
         needs.add("tools")
     if fields.response_format is not None and (need := _FORMAT_NEEDS.get(fields.response_format.type)) is not None:
@@ -123,7 +136,7 @@ def read_facts(body: bytes) -> RequestFacts:
         stream=stream,
         stream_usage=stream and fields.stream_options is not None and bool(fields.stream_options.include_usage),
         needs=frozenset(needs) if needs else _NO_NEEDS,
-        input_tokens=text_bytes // BYTES_PER_TOKEN + image_tokens,
+        input_tokens=text_bytes // BYTES_PER_TOKEN + media_tokens,
         max_output_tokens=fields.max_tokens if fields.max_completion_tokens is None else fields.max_completion_tokens,
         messages=len(fields.messages),
         labels=labels,
@@ -191,17 +204,33 @@ def _own_metadata(told: dict[str, msgspec.Raw]) -> _Metadata:
         raise InvalidRequest("What metadata says to isthmus must be text.", param="metadata") from exc
 
 
-def _count_images(messages: list[_Message]) -> int:
-    """How many parts are images. To search the body for `"image_url"` would cost more than to decode it."""
-    images = 0
+class _Media(NamedTuple):
+    """What of the messages is no text."""
+
+    needs: set[Need]
+    tokens: int
+    sound_bytes: int
+    """Length of the base64 that is in no `data:` URL."""
+
+
+def _media(messages: list[_Message]) -> _Media | None:
+    """The media; None where all is text. To search the body for `"image_url"` would cost more than to decode it."""
+    needs: set[Need] = set()
+    tokens = sound_bytes = 0
     for at, message in enumerate(messages):
         content = memoryview(message.content)
-        if content and content[0] == _LIST:
-            try:
-                images += sum(part.type == "image_url" for part in _parts.decode(content))
-            except UNREADABLE as exc:
-                raise invalid(exc, within=f"messages[{at}].content") from exc
-    return images
+        if not content or content[0] != _LIST:
+            continue
+        try:
+            parts = _parts.decode(content)
+        except UNREADABLE as exc:
+            raise invalid(exc, within=f"messages[{at}].content") from exc
+        for part in parts:
+            if (need := _MEDIA_NEEDS.get(part.type or "")) is not None:
+                needs.add(need)
+                tokens += _TOKENS[need]
+                sound_bytes += len(memoryview(part.input_audio))
+    return _Media(needs, tokens, sound_bytes) if needs else None
 
 
 def _inline_bytes(body: bytes) -> int:

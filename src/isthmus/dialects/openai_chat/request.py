@@ -7,13 +7,14 @@ from typing import Literal, cast, get_args
 
 import msgspec
 
+from isthmus.dialects.adapted import Adapted
 from isthmus.dialects.complaint import UNREADABLE, invalid
 from isthmus.dialects.fields import Fields, merged
 from isthmus.dialects.foreign import own_fields
 from isthmus.dialects.once import fields_once
+from isthmus.dialects.openai_chat.cache import cache_fields, decode_cache, marked_for
 from isthmus.dialects.openai_chat.conversation import decode_messages, encode_messages
 from isthmus.dialects.openai_chat.name import NAME
-from isthmus.dialects.openai_chat.parts import cache_fields, decode_cache
 from isthmus.domain.errors import InvalidRequest, Unsupported
 from isthmus.domain.message import (
     CompletionRequest,
@@ -29,6 +30,9 @@ _EFFORTS = get_args(Effort)
 
 PASS_THROUGH_ONLY = ("audio", "functions", "function_call", "prediction", "web_search_options")
 """Fields that the domain cannot carry: they work where client and offer both speak this dialect."""
+
+SCHEMA_NAME = "answer"
+"""Of a schema for the answer that came without a name, which the dialect demands."""
 
 OWN_PREFIX = "isthmus-"
 """Of the keys in `metadata` that are for isthmus and no one else."""
@@ -232,21 +236,23 @@ def _decode_stream_options(fields: Fields, *, stream: bool) -> bool:
 # --------------------------------------------------------------------------------------------------- encoding
 
 
-def encode(request: CompletionRequest, *, model: str) -> bytes:
-    """The body for an offer of this dialect.
+def encode(request: CompletionRequest, *, model: str, adapted: Adapted | None = None) -> bytes:
+    """The body for an offer of this dialect. What is said otherwise than it was meant is noted in `adapted`.
 
     Raises:
         InvalidRequest: it is nested too deeply to be written.
         Unsupported: the request says something that cannot be said here.
     """
-    own = dict(own_fields(request.extra, dialect=NAME))
-    said: dict[str, Json] = {"model": model, "messages": encode_messages(request.messages)}
+    adapted = Adapted() if adapted is None else adapted
+    request = marked_for(model, request, adapted)
+    own = dict(own_fields(request.extra, dialect=NAME, adapted=adapted))
+    said: dict[str, Json] = {"model": model, "messages": encode_messages(request.messages, adapted)}
     if request.tools:
-        said["tools"] = [_encode_tool(tool, f"tools[{at}]") for at, tool in enumerate(request.tools)]
+        said["tools"] = [_encode_tool(tool, f"tools[{at}]", adapted) for at, tool in enumerate(request.tools)]
     if request.tool_choice is not None:
         said["tool_choice"] = _encode_tool_choice(request.tool_choice)
     if request.response_format is not None:
-        said["response_format"] = _encode_response_format(request.response_format)
+        said["response_format"] = _encode_response_format(request.response_format, adapted)
     if request.max_output_tokens is not None:
         # `max_tokens` is what every server knows. Reasoning models at OpenAI take only the newer name: where the client
         # used that, or asks for reasoning, so do we.
@@ -254,7 +260,7 @@ def encode(request: CompletionRequest, *, model: str) -> bytes:
         said["max_completion_tokens" if newer else "max_tokens"] = request.max_output_tokens
     if request.stop:
         said["stop"] = list(request.stop)
-    if request.reasoning is not None and (effort := _effort(request.reasoning)) is not None:
+    if request.reasoning is not None and (effort := _effort(request.reasoning, adapted)) is not None:
         said["reasoning_effort"] = effort
     if request.stream:
         said |= {"stream": True, "stream_options": {"include_usage": True}}
@@ -285,7 +291,7 @@ _SAME_NAME = (
 )
 
 
-def _encode_tool(tool: Tool, where: str) -> dict[str, Json]:
+def _encode_tool(tool: Tool, where: str, adapted: Adapted) -> dict[str, Json]:
     function: dict[str, Json] = {"name": tool.name}
     if tool.description is not None:
         function["description"] = tool.description
@@ -294,7 +300,7 @@ def _encode_tool(tool: Tool, where: str) -> dict[str, Json]:
     if tool.strict is not None:
         function["strict"] = tool.strict
     said: dict[str, Json] = {"type": "function", "function": function} | cache_fields(tool.cache, tool.extra)
-    return merged(said, own_fields(tool.extra, dialect=NAME, where=where))
+    return merged(said, own_fields(tool.extra, dialect=NAME, where=where, adapted=adapted))
 
 
 def _encode_tool_choice(choice: ToolChoice) -> Json:
@@ -303,12 +309,14 @@ def _encode_tool_choice(choice: ToolChoice) -> Json:
     return choice.mode
 
 
-def _encode_response_format(wanted: ResponseFormat) -> dict[str, Json]:
+def _encode_response_format(wanted: ResponseFormat, adapted: Adapted) -> dict[str, Json]:
     said: dict[str, Json] = {"type": wanted.kind}
     if wanted.kind == "json_object" and wanted.schema is not None:
         said["schema"] = wanted.schema
     if wanted.kind == "json_schema":
-        inner: dict[str, Json] = {"name": wanted.name or "answer"}  # required here
+        inner: dict[str, Json] = {"name": wanted.name or SCHEMA_NAME}  # required here
+        if not wanted.name:
+            adapted.note("response_format.name", f"{SCHEMA_NAME}, where none was said")
         for name in ("description", "schema", "strict"):
             if (value := getattr(wanted, name)) is not None:
                 inner[name] = value
@@ -316,17 +324,27 @@ def _encode_response_format(wanted: ResponseFormat) -> dict[str, Json]:
     return said
 
 
-def _effort(options: ReasoningOptions) -> Effort | None:
+def _effort(options: ReasoningOptions, adapted: Adapted) -> Effort | None:
     """How much to think, in the only words this dialect has.
 
     A budget of tokens is said as the effort nearest to it, by the budgets that Google's endpoint of this dialect gives
     to each effort: low 1,024, medium 8,192, high 24,576 (https://ai.google.dev/gemini-api/docs/openai, "Thinking").
     Whether thoughts are shown cannot be said; servers that have them to show do.
     """
-    if options.effort is not None or options.budget is None or options.budget < 0:
+    if options.show is not None:
+        adapted.note("reasoning.show", "left out")
+    if options.budget is None:
         return options.effort
-    if options.budget == 0:
+    effort = options.effort or _nearest(options.budget)
+    adapted.note("reasoning.budget", "left out" if effort is None else f"said as effort {effort}")
+    return effort
+
+
+def _nearest(budget: int) -> Effort | None:
+    if budget < 0:
+        return None
+    if budget == 0:
         return "none"
-    if options.budget < (1_024 + 8_192) // 2:
+    if budget < (1_024 + 8_192) // 2:
         return "low"
-    return "medium" if options.budget < (8_192 + 24_576) // 2 else "high"
+    return "medium" if budget < (8_192 + 24_576) // 2 else "high"

@@ -9,7 +9,9 @@ import msgspec
 
 from isthmus.dialects import sse
 from isthmus.dialects.complaint import UNREADABLE
+from isthmus.dialects.google import GoogleProof, encode_proof, read_proof
 from isthmus.dialects.openai_chat import faults
+from isthmus.dialects.openai_chat.annotations import decode_annotations, encode_annotation
 from isthmus.dialects.openai_chat.answers import (
     Logprobs,
     carried,
@@ -20,8 +22,11 @@ from isthmus.dialects.openai_chat.answers import (
 )
 from isthmus.dialects.openai_chat.name import NAME
 from isthmus.dialects.openai_chat.usage import WireUsage, from_domain
-from isthmus.domain.errors import IsthmusError, ProviderError, StreamInterrupted, UpstreamMalformed
+from isthmus.dialects.proofs import marked
+from isthmus.dialects.untold import untold_citation
+from isthmus.domain.errors import InvalidRequest, IsthmusError, ProviderError, StreamInterrupted, UpstreamMalformed
 from isthmus.domain.message import (
+    Cited,
     CompletionRequest,
     Event,
     Extra,
@@ -85,6 +90,7 @@ class _Delta(msgspec.Struct):
     reasoning_details: list[_ReasoningBlock] | None = None
     refusal: str | None = None
     tool_calls: list[_ToolCall] | None = None
+    annotations: Json = None
     extra_content: _ExtraContent | None = None
 
 
@@ -213,9 +219,15 @@ class Decoder:
             text = delta.content
             if isinstance(text, list):
                 text = _read_pieces(text, index, events)
-            signature = _signature(delta.extra_content)
+            signature, minted_by = _proof(delta.extra_content)
             if text or logprobs or signature:
-                events.append(TextDelta(text=text or "", choice=index, logprobs=logprobs, signature=signature))
+                events.append(
+                    TextDelta(
+                        text=text or "", choice=index, logprobs=logprobs, signature=signature, minted_by=minted_by
+                    )
+                )
+            if delta.annotations:
+                events += _citations(delta.annotations, index)
             if delta.refusal:
                 events.append(RefusalDelta(text=delta.refusal, choice=index))
             if delta.tool_calls:
@@ -232,9 +244,16 @@ class Decoder:
             return
         if function.name and not call.begun:
             call.begun = True
-            signature = _signature(wire.extra_content)
+            signature, minted_by = _proof(wire.extra_content)
             events.append(
-                ToolCallStarted(call=call.number, id=call.id, name=function.name, choice=index, signature=signature)
+                ToolCallStarted(
+                    call=call.number,
+                    id=call.id,
+                    name=function.name,
+                    choice=index,
+                    signature=signature,
+                    minted_by=minted_by,
+                )
             )
             if call.waiting:
                 events.append(ToolCallDelta(call=call.number, arguments=call.waiting, choice=index))
@@ -296,14 +315,31 @@ def _finished(choice: _Choice) -> Finished:
 def _reasoning(delta: _Delta, index: int) -> list[Event]:
     return [
         ReasoningDelta(
-            text=block.text or block.summary or "", choice=index, signature=block.signature, encrypted=block.data
+            text=block.text or block.summary or "",
+            choice=index,
+            signature=block.signature,
+            encrypted=block.data,
+            minted_by=None if block.signature is None and block.data is None else NAME,
         )
         for block in delta.reasoning_details or ()
     ]
 
 
-def _signature(content: _ExtraContent | None) -> str | None:
-    return None if content is None or content.google is None else content.google.thought_signature
+def _citations(annotations: Json, index: int) -> list[Event]:
+    try:
+        citations, _ = decode_annotations(annotations, "annotations")
+    except InvalidRequest as exc:
+        raise UpstreamMalformed(f"The upstream sent a citation that is none: {exc.message}") from exc
+    return [Cited(citation=citation, choice=index) for citation in citations]
+
+
+def _proof(content: _ExtraContent | None) -> GoogleProof:
+    if content is None or content.google is None:
+        return _NO_PROOF
+    return read_proof(content.google.thought_signature)
+
+
+_NO_PROOF = GoogleProof()
 
 
 # --------------------------------------------------------------------------------------------------- encoding
@@ -312,12 +348,14 @@ def _signature(content: _ExtraContent | None) -> str | None:
 class Encoder:
     """One stream to a client: a chunk for each event, usage at the end where it was asked for, `[DONE]`."""
 
-    __slots__ = ("_head", "_request", "_roles", "_usage")
+    __slots__ = ("_head", "_request", "_roles", "_said", "_usage")
 
     def __init__(self, request: CompletionRequest) -> None:
         self._request = request
         self._head = b""
         self._roles: set[int] = set()
+        self._said: dict[int, int] = {}
+        """Characters of text so far, by choice."""
         self._usage: Usage | None = None
 
     def encode(self, event: Event) -> bytes:
@@ -325,7 +363,7 @@ class Encoder:
             case TextDelta():
                 return self._text(event)
             case ToolCallDelta():
-                call: Json = {"index": event.call, "function": {"arguments": event.arguments}}
+                call: dict[str, Json] = {"index": event.call, "function": {"arguments": event.arguments}}
                 return self._delta({"tool_calls": [call]}, event.choice)
             case ReasoningDelta():
                 return self._reasoning(event)
@@ -336,11 +374,12 @@ class Encoder:
                     "type": "function",
                     "function": {"name": event.name, "arguments": ""},
                 }
-                if event.signature is not None:
-                    call["extra_content"] = {"google": {"thought_signature": event.signature}}
+                call |= encode_proof(event.signature, event.minted_by)
                 return self._delta({"tool_calls": [call]}, event.choice)
             case RefusalDelta():
                 return self._delta({"refusal": event.text}, event.choice)
+            case Cited():
+                return self._cite(event)
             case Started():
                 self._head = _head(event)
                 return self._delta({"content": ""}, 0)
@@ -360,16 +399,24 @@ class Encoder:
         return faults.stream_error(error, request_id)
 
     def _text(self, event: TextDelta) -> bytes:
+        self._said[event.choice] = self._said.get(event.choice, 0) + len(event.text)
         if event.choice in self._roles and event.logprobs is None and event.signature is None:
             return b'%s"choices":[{"index":%d,"delta":{"content":%s},"finish_reason":null}]}\n\n' % (
                 self._head,
                 event.choice,
                 _encode(event.text),
             )
-        delta: dict[str, Json] = {"content": event.text}
-        if event.signature is not None:
-            delta["extra_content"] = {"google": {"thought_signature": event.signature}}
+        delta = {"content": event.text} | encode_proof(event.signature, event.minted_by)
         return self._delta(delta, event.choice, event.logprobs)
+
+    def _cite(self, event: Cited) -> bytes:
+        """A citation; one without an address is told beside the delta, where clients pass over it."""
+        wire = encode_annotation(event.citation, start=0, end=self._said.get(event.choice, 0))
+        if wire is not None:
+            return self._delta({"annotations": [wire]}, event.choice)
+        dialect, fields = untold_citation(event.citation)
+        more = {"extra_content": {dialect: {"citations": [fields]}}}
+        return self._choice({"index": event.choice, "delta": {}, "finish_reason": None} | more)
 
     def _reasoning(self, event: ReasoningDelta) -> bytes:
         delta: dict[str, Json] = {"reasoning_content": event.text} if event.text else {}
@@ -378,9 +425,9 @@ class Encoder:
             if event.text:
                 block["text"] = event.text
             if event.signature is not None:
-                block["signature"] = event.signature
+                block["signature"] = marked(event.signature, event.minted_by, NAME)
             if event.encrypted is not None:
-                block["data"] = event.encrypted
+                block["data"] = marked(event.encrypted, event.minted_by, NAME)
             delta["reasoning_details"] = [block]
         return self._delta(delta, event.choice)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from isthmus.dialects.adapted import Adapted
 from isthmus.dialects.dialect import Dialect, Fault, StreamDecoder, StreamEncoder, UsageWatch
 from isthmus.dialects.openai_chat import completion, facts, faults, request, stream, usage, watch
 from isthmus.dialects.openai_chat.name import NAME
@@ -11,7 +12,7 @@ from isthmus.dialects.passing import Passing
 from isthmus.dialects.upstream_faults import decode_fault
 from isthmus.domain.errors import IsthmusError
 from isthmus.domain.message import Completion, CompletionRequest
-from isthmus.domain.request import RequestFacts
+from isthmus.domain.request import Operation, RequestFacts
 from isthmus.domain.usage import Usage
 
 
@@ -21,6 +22,10 @@ class OpenAIChat:
     @property
     def name(self) -> str:
         return NAME
+
+    @property
+    def operation(self) -> Operation:
+        return "complete"
 
     # ---- from clients
 
@@ -50,8 +55,8 @@ class OpenAIChat:
     def request_headers(self) -> Sequence[tuple[bytes, bytes]]:
         return ()
 
-    def encode_request(self, request_: CompletionRequest, *, model: str) -> bytes:
-        return request.encode(request_, model=model)
+    def encode_request(self, request_: CompletionRequest, *, model: str, adapted: Adapted | None = None) -> bytes:
+        return request.encode(request_, model=model, adapted=adapted)
 
     def decode_completion(self, body: bytes) -> Completion:
         return completion.decode(body)

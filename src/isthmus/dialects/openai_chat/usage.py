@@ -45,6 +45,8 @@ class WireUsage(msgspec.Struct, omit_defaults=True):
             cache_written=min(written, prompt - cached),
             output=output,
             reasoning=reasoning,
+            audio_input=min(count_in(self.prompt_tokens_details, "audio_tokens"), prompt),
+            audio_output=min(count_in(self.completion_tokens_details, "audio_tokens"), output),
         )
 
 
@@ -84,6 +86,11 @@ def from_domain(usage: Usage) -> WireUsage:
         prompt_tokens=usage.input,
         completion_tokens=usage.output,
         total_tokens=usage.input + usage.output,
-        prompt_tokens_details={"cached_tokens": usage.cached, "cache_write_tokens": usage.cache_written},
-        completion_tokens_details={"reasoning_tokens": usage.reasoning},
+        prompt_tokens_details={"cached_tokens": usage.cached, "cache_write_tokens": usage.cache_written}
+        | _audio(usage.audio_input),
+        completion_tokens_details={"reasoning_tokens": usage.reasoning} | _audio(usage.audio_output),
     )
+
+
+def _audio(tokens: int) -> dict[str, Json]:
+    return {"audio_tokens": tokens} if tokens else {}

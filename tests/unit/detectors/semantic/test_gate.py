@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isthmus.detectors import semantic
 from isthmus.detectors.semantic.embedding import Embedder, EmbeddingFailed
 from isthmus.detectors.semantic.gate import SemanticGate, make
 from isthmus.detectors.semantic.kinds import GROUPS, KINDS

@@ -1,0 +1,1 @@
+"""Moderation: whether a text is harmful. One vendor's form, which others serve as well."""
