@@ -23,12 +23,14 @@ from typing import Any, cast
 import uvicorn
 from typing_extensions import override
 
+from isthmus.batches.batches import Batches
 from isthmus.detectors.registry import detectors_for
 from isthmus.domain.errors import ConfigError, IsthmusError
 from isthmus.domain.offer import Offer
 from isthmus.gateway.connection import Connections
 from isthmus.gateway.gateway import Gateway, GatewayLimits, Readiness
 from isthmus.gateway.keyring import KeyRing
+from isthmus.ledger.batches import SqlBatchStore
 from isthmus.ledger.capture import Capture, read_key
 from isthmus.ledger.fingerprints import FingerprintFile, derive, installation_key, key_file, lineage_file, lineage_key
 from isthmus.ledger.keys import KeyStore
@@ -72,6 +74,7 @@ class App:
     gate: Gate
     engines: EmbeddedEngines
     writer: LedgerWriter
+    batches: Batches
 
     @property
     def readiness(self) -> Readiness:
@@ -194,14 +197,22 @@ async def running(settings: Settings) -> AsyncIterator[App]:
                 messages=settings.server.limits.max_messages, stream_seconds=settings.server.limits.max_stream_seconds
             ),
         )
+        batches = Batches(
+            SqlBatchStore(store, await asyncio.to_thread(installation_key, key_file(store.path))),
+            road,
+            keyring.in_force,
+            limits=settings.batches,
+            idle=lambda offer: road.health.of(offer).lane.is_idle,
+        )
         gateway = Gateway(
             road,
             keyring,
+            batches=batches,
             limits=GatewayLimits(
                 body_bytes=settings.server.limits.max_body_bytes, in_flight=settings.server.limits.max_requests
             ),
         )
-        app = App(settings, store.path, road, gateway, keyring, keys, gate, engines, writer)
+        app = App(settings, store.path, road, gateway, keyring, keys, gate, engines, writer, batches)
         gateway.readiness = lambda: app.readiness
         app.read_keys()
         await engines.start(settings.offers.values())
@@ -266,13 +277,15 @@ async def serve(app: App, *, started: Callable[[str, int], Coroutine[None, None,
         async with asyncio.TaskGroup() as tasks:
             housekeeping = tasks.create_task(_housekeeping(app, connections, reload))
             watching = tasks.create_task(app.keys.watch(lambda _: app.read_keys()))
+            batching = tasks.create_task(app.batches.run())
             serving = tasks.create_task(server.serve(sockets=[listener]))
             if started is not None:
                 host, port = listener.getsockname()[:2]
                 tasks.create_task(started(host, port))
             await serving
-            housekeeping.cancel()
-            watching.cancel()
+            app.road.stopping = True  # lines of batches that are cut off now are asked again after the next start
+            for task in (housekeeping, watching, batching):
+                task.cancel()
 
 
 class _Server(uvicorn.Server):

@@ -255,7 +255,7 @@ class Machine(RuleBasedStateMachine):
         self.road.health = type(self.road.health)()
         body = {"model": model, "messages": messages, "stream": stream, "max_tokens": 20, **extra}
         call = Call(
-            dialect=dialect_of("openai-chat"),
+            form=dialect_of("openai-chat"),
             body=msgspec.json.encode(body),
             principal=Principal(tenant=tenant),
             labels=labels,

@@ -23,9 +23,10 @@ from isthmus.cli.show import print_json
 from isthmus.cli.span import span
 from isthmus.domain.entry import CrossingNote, Entry
 from isthmus.domain.errors import InvalidRequest
+from isthmus.domain.kept import Kept
 from isthmus.domain.label import Labelled
 from isthmus.domain.offer import SecretRef
-from isthmus.ledger.capture import Content, read_content, read_key
+from isthmus.ledger.capture import read_content, read_key
 from isthmus.ledger.reader import DIMENSIONS, Dimension, Gap, LedgerReader, Record, Spending
 from isthmus.ledger.signing import PublicKey, key_file, read_public_key, read_signing_key
 from isthmus.ledger.store import Store
@@ -328,6 +329,7 @@ def _print_record(console: Console, record: Record, crossings: Sequence[Crossing
         ("labels", ", ".join(map(_labelled, entry.labels)) or "none"),
         ("goal", entry.goal),
         ("offer", entry.offer and _words(("", entry.offer), ("model", entry.offer_model), ("side", entry.side))),
+        ("cache", "the answer was given before, nobody was asked" if entry.cached else None),
         (
             "tokens",
             "not known"
@@ -358,7 +360,7 @@ def _print_record(console: Console, record: Record, crossings: Sequence[Crossing
                 _seconds(attempt.started),
                 _seconds(attempt.seconds),
                 status,
-                attempt.error or "served",
+                attempt.error or _FATES.get(attempt.fate, "served"),
             ]
             tried.add_row(*row, *((", ".join(attempt.labels), ", ".join(attempt.lowered)) if labelled else ()))
         console.print(tried, highlight=False, markup=False)
@@ -376,6 +378,13 @@ def _print_record(console: Console, record: Record, crossings: Sequence[Crossing
         console.print(rejected, highlight=False, markup=False)
 
 
+_FATES: dict[str | None, str] = {
+    "outrun": "outrun: another was quicker",
+    "broken_off": "broke off after its beginning was sent",
+    "continued": "served: went on from there",
+}
+"""What became of an answer, where that is not that it was sent whole."""
+
 _SAID = {
     "stopped": " (isthmus was stopped while the request was under way)",
     "crashed": " (isthmus died while the request was in flight)",
@@ -389,7 +398,7 @@ def _labelled(found: Labelled) -> str:
     return f"{found.label} (from {found.source}{finder}{where})"
 
 
-def _content(store: Store, request: str, key: str | None) -> Content | None:
+def _content(store: Store, request: str, key: str | None) -> Kept | None:
     hint = "Say where its key is: --key env:NAME, file:PATH or keyring:NAME."
     if key is None:
         raise InvalidRequest("Kept content is encrypted.", hint=hint)
@@ -403,7 +412,7 @@ def _content(store: Store, request: str, key: str | None) -> Content | None:
 _SCHEMES: dict[str, Literal["env", "file", "keyring"]] = {"env": "env", "file": "file", "keyring": "keyring"}
 
 
-def _print_content(console: Console, content: Content | None) -> None:
+def _print_content(console: Console, content: Kept | None) -> None:
     if content is None:
         console.print("No content of this request is kept: capture was off, or it has expired.")
         return

@@ -69,7 +69,7 @@ class Question:
         except ValueError as exc:
             raise ConfigError(f"{exc}.") from exc
         return Call(
-            dialect=OPENAI_CHAT,
+            form=OPENAI_CHAT,
             body=self.body(),
             principal=Principal(user=os.environ.get("USER")),
             labels=labels,

@@ -1,49 +1,30 @@
 """HTTP in: from a request on a connection to a call on the road, and from its answer to bytes.
 
-No framework: this is on the path of every request. What an endpoint does is find out who asks, hand a `Call` to the
-road when the body is there, and send what the road answers.
+No framework: this is on the path of every request. What the gateway does is find out what is asked for and who asks,
+hand a `Call` to the road when the body is there, and send what the road answers. Which endpoints there are, it learns
+from `isthmus.gateway.endpoint`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import math
 import re
-import traceback
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import unquote
 
-import httptools
-import msgspec
-
-from isthmus.dialects.dialect import Dialect
-from isthmus.dialects.registry import dialect_of
-from isthmus.domain.errors import (
-    InvalidRequest,
-    IsthmusError,
-    MethodNotAllowed,
-    Overloaded,
-    PolicyError,
-    ProviderError,
-    RequestError,
-    UnknownModel,
-    UnknownPath,
-)
-from isthmus.domain.label import Label, Labelled
+from isthmus.batches.batches import Batches
+from isthmus.dialects.dialect import Form
+from isthmus.domain.errors import InvalidRequest, IsthmusError, MethodNotAllowed, Overloaded, UnknownPath
 from isthmus.domain.principal import Key
 from isthmus.gateway.connection import Connection, Work
+from isthmus.gateway.endpoint import asked, query_of, vendor_of
 from isthmus.gateway.headers import EVENT_STREAM, JSON, RequestHead, answer_lines
-from isthmus.gateway.keyring import KeyRing
+from isthmus.gateway.keyring import ANYONE, KeyRing
+from isthmus.gateway.refusal import own_fault, refusal, shape_of
+from isthmus.gateway.reply import Reply
+from isthmus.gateway.work import Handler, Request
 from isthmus.routing.answer import Answer, Call
-from isthmus.routing.explain import explanation
 from isthmus.routing.road import Road
-
-log = logging.getLogger("isthmus.gateway")
-
-OPENAI_CHAT = dialect_of("openai-chat")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +54,14 @@ class Gateway:
         *,
         limits: GatewayLimits | None = None,
         readiness: Callable[[], Readiness] = lambda: Readiness(ready=True),
+        batches: Batches | None = None,
     ) -> None:
         self.road = road
         self.keyring = keyring
         self.limits = limits or GatewayLimits()
         self.readiness = readiness
+        self.batches = batches
+        """The queue of batches; None: there is none here."""
         self._in_flight = 0
 
     def admit(self, head: RequestHead) -> Work:
@@ -85,28 +69,28 @@ class Gateway:
         try:
             return self._admit(head)
         except IsthmusError as exc:
-            return _refusal(OPENAI_CHAT, exc)
+            return refusal(shape_of(vendor_of(head)), exc)
         except Exception as exc:  # the boundary: whatever it is, the client gets an answer
-            return _refusal(OPENAI_CHAT, _own_fault(exc))
+            return refusal(shape_of("openai"), own_fault(exc))
 
     def refuse(self, error: IsthmusError) -> Work:
         """What to do about something that is no request."""
-        return _refusal(OPENAI_CHAT, error)
+        return refusal(shape_of("openai"), error)
 
     def _admit(self, head: RequestHead) -> Work:
-        path, post = _path(head.target), head.method == b"POST"
-        if path == "/v1/chat/completions":
-            return self._asked(OPENAI_CHAT, head) if post else _takes_only(b"POST")
-        if path == "/v1/models" or path.startswith("/v1/models/"):
-            return self._models(path, head) if head.method in _READING else _takes_only(b"GET")
-        if path == "/isthmus/v1/explain":
-            return self._asked_why(head) if post else _takes_only(b"POST")
-        if path == "/healthz":
-            return _Reply(200, JSON, b'{"status":"ok"}')
-        if path == "/readyz":
-            state = self.readiness()
-            return _Reply(200 if state.ready else 503, JSON, msgspec.json.encode(state))
-        raise UnknownPath(f"There is no {head.method.decode('ascii')} {path[:100]} here.")
+        found = asked(head)
+        method = "GET" if head.method == b"HEAD" else head.method.decode("ascii")
+        if method not in found.endpoints:
+            if found.endpoints:
+                return _takes_only(found.endpoints, shape_of(found.vendor))
+            path = head.target.partition(b"?")[0][:100].decode("latin-1")
+            raise UnknownPath(f"There is no {head.method.decode('ascii')} {path} here.")
+        endpoint, params = found.endpoints[method]
+        if endpoint.public:
+            return endpoint.work(self, head, ANYONE, params)
+        if found.vendor == "gemini" and head.authorization is None and (secret := query_of(head.target).get("key")):
+            head.authorization = b"Bearer " + secret.encode("latin-1", "replace")
+        return endpoint.work(self, head, self._identify(head), params)
 
     def _identify(self, head: RequestHead) -> Key:
         """Who asks.
@@ -120,140 +104,42 @@ class Gateway:
             _refuse_strangers(head)
         return self.keyring.identify(head.authorization)
 
-    # ---------------------------------------------------------------------------------------------------- completions
-
-    def _asked(self, dialect: Dialect, head: RequestHead) -> Work:
-        completion = _Completion(self, dialect, head, self._identify(head))
-        return completion if head.fault is None else completion.refused(head.fault)
-
-    async def complete(self, call: Call, connection: Connection) -> None:
-        """One completion, from request to last byte."""
+    async def serve(self, call: Call, connection: Connection) -> None:
+        """One request to a model, from its body to the last byte of its answer."""
         self._in_flight += 1
         try:
             async with await self.road.serve(call) as answer:
                 await _send(answer, connection)
         except IsthmusError as exc:
-            _refusal(call.dialect, exc).begin(connection, b"")
+            refusal(call.form, exc).begin(connection, b"")
         except asyncio.CancelledError:
             if not connection.gone:
                 raise
         except Exception as exc:  # the boundary: whatever it is, the client gets an answer in its dialect
-            error = _own_fault(exc)
+            error = own_fault(exc)
             if connection.begun:
                 connection.drop()
             else:
-                _refusal(call.dialect, error).begin(connection, b"")
+                refusal(call.form, error).begin(connection, b"")
         finally:
             self._in_flight -= 1
 
-    # ----------------------------------------------------------------------------------------------------- decisions
-
-    def _asked_why(self, head: RequestHead) -> Work:
-        key = self._identify(head)
-        if head.fault is not None:
-            raise head.fault
-        return _Explanation(self, head, key)
-
-    async def explain(self, call: Call, connection: Connection) -> None:
-        """What would be decided for the request of `/v1/chat/completions` in the body. Sends and records nothing."""
+    async def handle(self, handler: Handler, request: Request, shape: Form, connection: Connection) -> None:
+        """One request for a resource of isthmus itself."""
+        self._in_flight += 1
         try:
-            reply = _Reply(200, JSON, msgspec.json.encode(explanation(await self.road.decide(call))))
+            reply = await handler(self, request)
         except IsthmusError as exc:
-            reply = _refusal(call.dialect, exc)
+            reply = refusal(shape, exc)
+        except asyncio.CancelledError:
+            if not connection.gone:
+                raise
+            return
         except Exception as exc:  # the boundary, as above
-            reply = _refusal(call.dialect, _own_fault(exc))
+            reply = refusal(shape, own_fault(exc))
+        finally:
+            self._in_flight -= 1
         reply.begin(connection, b"")
-
-    # --------------------------------------------------------------------------------------------------------- models
-
-    def _models(self, path: str, head: RequestHead) -> Work:
-        """Workloads and offers, in the shape of OpenAI's list of models."""
-        self._identify(head)
-        roster = self.road.roster
-        listed = dict.fromkeys(roster.workloads, "workload")
-        listed |= {offer.name: f"{offer.provider} ({offer.side})" for offer in roster.offers.values()}
-        name = path.removeprefix("/v1/models").lstrip("/")
-        if not name:
-            body: object = {"object": "list", "data": [_model(*item) for item in listed.items()]}
-        elif name in listed:
-            body = _model(name, listed[name])
-        else:
-            raise UnknownModel(f"{name[:100]!r} is neither a workload nor an offer here.", param="model")
-        return _Reply(200, JSON, msgspec.json.encode(body))
-
-
-# -------------------------------------------------------------------------------------------------------------- work
-
-
-class _Reply:
-    """An answer that is known before the body is."""
-
-    __slots__ = ("_body", "_lines", "_status", "most_bytes")
-
-    def __init__(self, status: int, lines: bytes, body: bytes) -> None:
-        self._status = status
-        self._lines = lines
-        self._body = body
-        self.most_bytes = None
-
-    def begin(self, connection: Connection, body: bytes) -> None:  # noqa: ARG002
-        connection.answer(self._status, self._lines, self._body)
-
-    def refused(self, error: IsthmusError) -> Work:
-        return _refusal(OPENAI_CHAT, error)
-
-
-class _Completion:
-    """A completion is asked for by somebody who may."""
-
-    __slots__ = ("_dialect", "_gateway", "_head", "_key", "most_bytes")
-
-    def __init__(self, gateway: Gateway, dialect: Dialect, head: RequestHead, key: Key) -> None:
-        self.most_bytes = gateway.limits.body_bytes
-        self._gateway = gateway
-        self._dialect = dialect
-        self._head = head
-        self._key = key
-
-    def begin(self, connection: Connection, body: bytes) -> Coroutine[Any, Any, None]:
-        return self._gateway.complete(_call(self._dialect, self._head, self._key, body), connection)
-
-    def refused(self, error: IsthmusError) -> Work:
-        """Whoever is let in leaves an entry, also where the request goes no further."""
-        self._gateway.road.refused(self._dialect, self._key.principal, self._head.arrived, error)
-        return _refusal(self._dialect, error)
-
-
-class _Explanation:
-    """A decision is asked for by somebody who may."""
-
-    __slots__ = ("_gateway", "_head", "_key", "most_bytes")
-
-    def __init__(self, gateway: Gateway, head: RequestHead, key: Key) -> None:
-        self.most_bytes = gateway.limits.body_bytes
-        self._gateway = gateway
-        self._head = head
-        self._key = key
-
-    def begin(self, connection: Connection, body: bytes) -> Coroutine[Any, Any, None]:
-        return self._gateway.explain(_call(OPENAI_CHAT, self._head, self._key, body), connection)
-
-    def refused(self, error: IsthmusError) -> Work:
-        return _refusal(OPENAI_CHAT, error)
-
-
-def _call(dialect: Dialect, head: RequestHead, key: Key, body: bytes) -> Call:
-    return Call(
-        dialect=dialect,
-        body=body,
-        principal=key.principal,
-        workload=head.workload,
-        key_workload=key.workload,
-        labels=_labels(key, head),
-        conversation=head.conversation,
-        arrived=head.arrived,
-        workloads=key.workloads,
-    )
 
 
 async def _send(answer: Answer, connection: Connection) -> None:
@@ -266,57 +152,11 @@ async def _send(answer: Answer, connection: Connection) -> None:
     connection.end_stream()
 
 
-# -------------------------------------------------------------------------------------------------------------- errors
+def _takes_only(methods: Iterable[str], shape: Form) -> Reply:
+    allowed = ", ".join(sorted(methods))
+    error = MethodNotAllowed(f"This path takes {allowed} only.")
+    return Reply(error.status, JSON + b"allow: %b\r\n" % allowed.encode("ascii"), shape.encode_error(error, ""))
 
-
-def _refusal(dialect: Dialect, error: IsthmusError) -> _Reply:
-    lines = JSON
-    if error.request_id:
-        lines += b"isthmus-request: %b\r\nx-request-id: %b\r\n" % ((error.request_id.encode("ascii"),) * 2)
-    if isinstance(error, ProviderError) and error.retry_after is not None:
-        lines += b"retry-after: %d\r\n" % math.ceil(error.retry_after)
-    elif isinstance(error, Overloaded):
-        lines += b"retry-after: 1\r\n"
-    if isinstance(error, PolicyError | RequestError):
-        # The official clients repeat 409 and the like of their own accord; what is refused here would be again.
-        lines += b"x-should-retry: false\r\n"
-    return _Reply(error.status, lines, dialect.encode_error(error, error.request_id or ""))
-
-
-def _takes_only(allowed: bytes) -> _Reply:
-    error = MethodNotAllowed(f"This path takes {allowed.decode('ascii')} only.")
-    return _Reply(error.status, JSON + b"allow: %b\r\n" % allowed, OPENAI_CHAT.encode_error(error, ""))
-
-
-def _own_fault(exc: Exception) -> IsthmusError:
-    """A fault of our own: told without detail, logged without the exception's text, which may quote content."""
-    frames = "".join(traceback.format_tb(exc.__traceback__))
-    log.error("a request failed by a fault of isthmus: %s\n%s", type(exc).__name__, frames)
-    return IsthmusError("isthmus failed by a fault of its own; its log has the details.")
-
-
-# -------------------------------------------------------------------------------------------------------------- heads
-
-_READING = frozenset({b"GET", b"HEAD"})
-
-
-def _path(target: bytes) -> str:
-    """The path of a request's target, as our endpoints are spelt: without query, host or a slash at its end.
-
-    Raises:
-        InvalidRequest: the target is no address.
-    """
-    if target in _ENDPOINTS:
-        return _ENDPOINTS[target]
-    try:
-        path: str = unquote(httptools.parse_url(target).path or b"/")
-    except httptools.HttpParserInvalidURLError:
-        raise InvalidRequest("The address of the request is none.") from None
-    return path.rstrip("/") or "/"
-
-
-_ENDPOINTS = {path.encode("ascii"): path for path in ("/v1/chat/completions", "/healthz", "/readyz", "/v1/models")}
-"""The usual targets, which need no reading."""
 
 _OWN_NAME = re.compile(rb"(localhost\.?|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?\Z", re.IGNORECASE)
 
@@ -336,20 +176,3 @@ def _refuse_strangers(head: RequestHead) -> None:
             "Without keys, only programmes on this machine are served.",
             hint="Make a key with `isthmus keys add NAME` and send it.",
         )
-
-
-def _labels(key: Key, head: RequestHead) -> tuple[Labelled, ...]:
-    if not key.labels:
-        return _unique(head.labels) if len(head.labels) > 1 else head.labels
-    return _unique((*(Labelled(name, "key") for name in sorted(key.labels)), *head.labels))
-
-
-def _unique(labels: tuple[Labelled, ...]) -> tuple[Labelled, ...]:
-    first: dict[Label, Labelled] = {}
-    for labelled in labels:
-        first.setdefault(labelled.label, labelled)
-    return tuple(first.values())
-
-
-def _model(name: str, owner: str) -> dict[str, object]:
-    return {"id": name, "object": "model", "created": 0, "owned_by": owner}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -18,7 +18,17 @@ JSON = b"content-type: application/json\r\n"
 EVENT_STREAM = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
 
 _OURS = frozenset({b"isthmus-labels", b"isthmus-workload", b"isthmus-conversation"})
-_SINGLE = frozenset({b"host", b"authorization", b"origin", b"isthmus-workload", b"isthmus-conversation"})
+_SINGLE = frozenset(
+    {
+        b"host",
+        b"authorization",
+        b"x-api-key",
+        b"x-goog-api-key",
+        b"origin",
+        b"isthmus-workload",
+        b"isthmus-conversation",
+    }
+)
 """Said twice, these would have two meanings, and which one counts would be anybody's guess."""
 
 
@@ -32,6 +42,7 @@ class RequestHead:
     arrived: float
     """`time.perf_counter()` when the head was complete."""
     authorization: bytes | None = None
+    """`Bearer KEY`, also where the key came as Anthropic's or Google's clients send it."""
     host: bytes = b""
     origin: bytes | None = None
     length: int = 0
@@ -39,6 +50,10 @@ class RequestHead:
     chunked: bool = False
     expects_leave: bool = False
     """The client waits for leave to send the body (`Expect: 100-continue`)."""
+    speaks_anthropic: bool = False
+    """Whether the header is there that all of Anthropic's clients send."""
+    speaks_gemini: bool = False
+    """Whether a header is there that only Google's clients send."""
     workload: str | None = None
     conversation: str | None = None
     labels: tuple[Labelled, ...] = ()
@@ -54,13 +69,17 @@ def read_head(method: bytes, target: bytes, headers: Sequence[Header], arrived: 
         method,
         target,
         arrived,
-        found.get(b"authorization"),
+        found.get(b"authorization") or _key_elsewhere(found),
         found.get(b"host", b""),
         found.get(b"origin"),
         int(length) if length.isdigit() and len(length) < 20 else 0,
         b"transfer-encoding" in found,
         b"expect" in found and found[b"expect"].lower() == b"100-continue",
     )
+    if b"anthropic-version" in found:
+        head.speaks_anthropic = True
+    elif b"x-goog-api-key" in found or b"x-goog-api-client" in found:
+        head.speaks_gemini = True
     if len(found) != len(headers):
         head.fault = _repeated(headers)
     if b"isthmus" in b" ".join(found):  # one search instead of one for each header
@@ -76,6 +95,12 @@ def read_head(method: bytes, target: bytes, headers: Sequence[Header], arrived: 
         except InvalidRequest as exc:
             head.fault = exc
     return head
+
+
+def _key_elsewhere(found: Mapping[bytes, bytes]) -> bytes | None:
+    """A key in the header of another vendor's clients."""
+    key = found.get(b"x-api-key") or found.get(b"x-goog-api-key")
+    return None if key is None else b"Bearer " + key
 
 
 def _repeated(headers: Sequence[Header]) -> InvalidRequest | None:
@@ -121,6 +146,10 @@ def answer_lines(answer: Answer) -> bytes:
         lines += b"isthmus-labels: %b\r\n" % ", ".join(found.label for found in answer.labels).encode("ascii")
     if not answer.streamed and answer.cost is not None:
         lines += b"isthmus-cost: %b\r\n" % plain(answer.cost).encode("ascii")
+    if answer.adapted is not None:
+        lines += b"isthmus-adapted: %b\r\n" % _one_line(answer.adapted)
+    if answer.cache is not None:
+        lines += b"isthmus-cache: %b\r\n" % answer.cache.encode("ascii")
     if answer.warning is not None:
         lines += b"isthmus-warning: %b\r\n" % _one_line(answer.warning)
     return lines

@@ -40,6 +40,13 @@ class KeyRing:
         """Whether anybody may come in."""
         return self._open
 
+    def in_force(self, hash: bytes) -> Key | None:  # noqa: A002 - the field's name
+        """The key of that hash, if it still lets in; of the empty hash, whoever may come in without one."""
+        if self._open:
+            return None if hash else ANYONE
+        key = self._keys.get(hash)
+        return None if key is None or (key.expires is not None and key.expires <= datetime.now(UTC)) else key
+
     def identify(self, authorization: bytes | None) -> Key:
         """The key a request came with.
 

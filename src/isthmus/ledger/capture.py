@@ -7,6 +7,7 @@ none of them can be changed, or exchanged with those of another request, without
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -26,9 +27,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import delete, func, insert, select
 
 from isthmus.domain.errors import InvalidRequest, LedgerError
+from isthmus.domain.kept import Kept
 from isthmus.domain.label import Label
 from isthmus.domain.request import RequestId
-from isthmus.domain.value import quick_value
 from isthmus.ledger.faults import brief
 from isthmus.ledger.journal import ContentNote
 from isthmus.ledger.schema import contents, to_microseconds
@@ -45,20 +46,6 @@ _BATCH = 64
 
 _SWEEP_MOST = 500
 """Contents deleted in one transaction, so that others can write in between."""
-
-
-@quick_value(kw_only=True)
-class Content:
-    """What was said in one request."""
-
-    request: RequestId
-    tenant: str
-    workload: str | None
-    labels: tuple[Label, ...]
-    request_text: str
-    """The body, as the client sent it."""
-    answer_text: str
-    expires: datetime
 
 
 def read_key(text: str | bytes) -> bytes:
@@ -98,7 +85,11 @@ class Capture:
         self._max_bytes = max_bytes
         self._bytes = 0
         self._lock = threading.Lock()
-        self._queue: queue.SimpleQueue[Content | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Kept | None] = queue.SimpleQueue()
+        self._waiting: dict[RequestId, Kept] = {}
+        """What is not in the store yet and may be asked for already."""
+        self._forgotten: set[RequestId] = set()
+        """What is to be forgotten and may not be in the store yet."""
         self._thread = threading.Thread(target=self._run, name="isthmus-capture", daemon=True)
         self.dropped = 0
         """Contents not kept, because too much waited or the store failed."""
@@ -122,40 +113,52 @@ class Capture:
     ) -> None:
         self.close()
 
-    def keep(
-        self,
-        request_id: RequestId,
-        tenant: str,
-        workload: str | None,
-        labels: Sequence[Label],
-        request_text: str,
-        answer_text: str,
-        expires: datetime,
-    ) -> bool:
+    def keep(self, kept: Kept) -> bool:
         """Keep what was said until a time.
 
         Returns:
             Whether there was room for it.
         """
-        content = Content(
-            request=request_id,
-            tenant=tenant,
-            workload=workload,
-            labels=tuple(labels),
-            request_text=request_text,
-            answer_text=answer_text,
-            expires=expires,
-        )
-        size = _size(content)
+        size = _size(kept)
         with self._lock:
             if self._bytes + size > self._max_bytes:
                 self.dropped += 1
                 return False
             self._bytes += size
-        self._queue.put(content)
+            self._waiting[kept.request] = kept
+        self._queue.put(kept)
         return True
 
-    def read(self, request: str) -> Content | None:
+    async def recall(self, request: RequestId, tenant: str) -> Kept | None:
+        """What was said in a request of a tenant; None: it was not kept, or not for it, or its time is over.
+
+        Raises:
+            LedgerError: it cannot be opened with this key, or the store cannot be read.
+        """
+        with self._lock:
+            kept = self._waiting.get(request)
+            forgotten = request in self._forgotten
+        if forgotten:
+            return None
+        if kept is None:
+            kept = await asyncio.to_thread(self.read, request)
+        return kept if kept is not None and kept.tenant == tenant and kept.expires > datetime.now(UTC) else None
+
+    async def forget(self, request: RequestId, tenant: str) -> bool:
+        """Delete what was said in a request of a tenant, and overwrite where it lay. Returns whether it was there.
+
+        Raises:
+            LedgerError: as `recall`, or the store cannot be written.
+        """
+        if await self.recall(request, tenant) is None:
+            return False
+        with self._lock:
+            if self._waiting.pop(request, None) is not None:
+                self._forgotten.add(request)
+        await asyncio.to_thread(self._forget, request)
+        return True
+
+    def read(self, request: str) -> Kept | None:
         """What was said in a request; None: it was not kept, or its time is over. Blocks.
 
         Raises:
@@ -174,22 +177,41 @@ class Capture:
         """
         return sweep(self._store, now)
 
+    def _forget(self, request: RequestId) -> None:
+        with self._store.transaction(writing=True) as connection:
+            connection.exec_driver_sql("PRAGMA secure_delete = ON")
+            connection.execute(delete(contents).where(contents.c.request == request))
+        self._store.fold_log()
+
     def _run(self) -> None:
         sweep_at = time.monotonic()
         ended = False
         while not ended:
             batch, ended = self._take(max(0.0, sweep_at - time.monotonic()))
             if batch:
-                self._keep([content for content in batch if content.expires > datetime.now(UTC)])
-                with self._lock:
-                    self._bytes -= sum(map(_size, batch))
+                self._keep([kept for kept in batch if kept.expires > datetime.now(UTC)])
+                self._put_away(batch)
             if ended or time.monotonic() >= sweep_at:
                 self._try_sweep()
                 sweep_at = time.monotonic() + _SWEEP_SECONDS
 
-    def _take(self, seconds: float) -> tuple[list[Content], bool]:
+    def _put_away(self, batch: Sequence[Kept]) -> None:
+        """What has been kept need not be held any more; what was forgotten meanwhile is deleted after all."""
+        with self._lock:
+            self._bytes -= sum(map(_size, batch))
+            forgotten = [kept.request for kept in batch if kept.request in self._forgotten]
+            for kept in batch:
+                self._waiting.pop(kept.request, None)
+                self._forgotten.discard(kept.request)
+        for request in forgotten:
+            try:
+                self._forget(request)
+            except LedgerError as error:
+                log.error("capture: what is to be forgotten is not deleted: %s", error.sentence)
+
+    def _take(self, seconds: float) -> tuple[list[Kept], bool]:
         """What has come, waiting for it so long; and whether it is the last."""
-        batch: list[Content] = []
+        batch: list[Kept] = []
         try:
             content = self._queue.get(timeout=seconds)
             while content is not None:
@@ -201,7 +223,7 @@ class Capture:
             return batch, False
         return batch, True
 
-    def _keep(self, batch: Sequence[Content]) -> None:
+    def _keep(self, batch: Sequence[Kept]) -> None:
         now = datetime.now(UTC)
         try:
             sealed = [_sealed(self._seal, content) for content in batch]
@@ -226,7 +248,7 @@ class Capture:
             log.error("capture: what has expired is not deleted yet: %s", error.sentence)
 
 
-def read_content(store: Store, key: bytes, request: str, *, now: datetime) -> Content | None:
+def read_content(store: Store, key: bytes, request: str, *, now: datetime) -> Kept | None:
     """What was said in a request; None: it was not kept, or its time is over.
 
     Raises:
@@ -260,7 +282,7 @@ def sweep(store: Store, now: datetime) -> int:
     return deleted
 
 
-def _read(store: Store, seal: AESGCM, request: str, now: datetime) -> Content | None:
+def _read(store: Store, seal: AESGCM, request: str, now: datetime) -> Kept | None:
     with store.transaction(writing=False) as connection:
         row = connection.execute(
             select(contents).where(contents.c.request == request, contents.c.expires > now)
@@ -276,11 +298,12 @@ def _read(store: Store, seal: AESGCM, request: str, now: datetime) -> Content | 
             hint="The key is another one than it was sealed with, or it was altered.",
         ) from error
     said = _decode(text)
-    return Content(
+    return Kept(
         request=RequestId(request),
         tenant=said.tenant,
         workload=said.workload,
         labels=said.labels,
+        firm=said.firm,
         request_text=said.request,
         answer_text=said.answer,
         expires=row.expires,
@@ -295,15 +318,16 @@ class _Said(msgspec.Struct):
     labels: tuple[Label, ...]
     request: str
     answer: str
+    firm: tuple[Label, ...] | None = None
 
 
 _decode = msgspec.msgpack.Decoder(_Said).decode
 
 
-def _sealed(seal: AESGCM, content: Content) -> bytes:
-    said = _Said(content.tenant, content.workload, content.labels, content.request_text, content.answer_text)
+def _sealed(seal: AESGCM, kept: Kept) -> bytes:
+    said = _Said(kept.tenant, kept.workload, kept.labels, kept.request_text, kept.answer_text, kept.firm)
     nonce = os.urandom(_NONCE_BYTES)
-    return nonce + seal.encrypt(nonce, msgspec.msgpack.encode(said), _bound(content.request, content.expires))
+    return nonce + seal.encrypt(nonce, msgspec.msgpack.encode(said), _bound(kept.request, kept.expires))
 
 
 def _bound(request: str, expires: datetime) -> bytes:
@@ -311,6 +335,6 @@ def _bound(request: str, expires: datetime) -> bytes:
     return f"{request}\n{to_microseconds(expires)}".encode()
 
 
-def _size(content: Content) -> int:
+def _size(kept: Kept) -> int:
     """Bytes it takes in memory, about."""
-    return 1024 + len(content.request_text) + len(content.answer_text)
+    return 1024 + len(kept.request_text) + len(kept.answer_text)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from isthmus.domain.decision import Rejection
-from isthmus.domain.entry import Attempt, CrossingNote, Entry, Opened, Outcome
+from isthmus.domain.entry import Attempt, CrossingNote, Entry, Fate, Opened, Outcome
 from isthmus.domain.label import Label, Labelled, LabelSource
 from isthmus.domain.offer import Goal, Side
 from isthmus.domain.principal import DEFAULT_TENANT, Principal
@@ -40,6 +40,14 @@ class AttemptDocument(msgspec.Struct, gc=False, omit_defaults=True):
     labels: tuple[Label, ...] = ()
     lowered: tuple[Label, ...] = ()
     status: int | None = None
+    fate: Fate | None = None
+    input: int | None = None
+    """Tokens, as those that follow. None: not told, or the entry has them alone."""
+    cached: int = 0
+    cache_written: int = 0
+    output: int = 0
+    reasoning: int = 0
+    cost: str | None = None
 
 
 class LabelDocument(msgspec.Struct, gc=False, omit_defaults=True):
@@ -91,6 +99,8 @@ class EntryDocument(msgspec.Struct, gc=False, omit_defaults=True):
     crashed_writer: int | None = None
     found: int | None = None
     """When the crash was found; None: there was none."""
+    repeated: bool = False
+    """The answer came from the cache."""
 
     @property
     def settled(self) -> int:
@@ -258,10 +268,36 @@ def entry_document(entry: Entry, writer: int, seq: int) -> EntryDocument:
                     attempt.lowered,
                     attempt.status,
                 )
+                if attempt.fate is None and attempt.usage is None
+                else _paid_attempt(attempt)
                 for attempt in entry.attempts
             ]
         ),
         entry.rejected,
+        repeated=entry.cached,
+    )
+
+
+def _paid_attempt(attempt: Attempt) -> AttemptDocument:
+    """An attempt of several that were answered: what became of it, and what it cost."""
+    usage = attempt.usage
+    if usage is not None and (usage.input > MOST or usage.output > MOST):
+        usage = _bounded(usage)
+    return AttemptDocument(
+        offer=attempt.offer,
+        started_us=int(attempt.started * 1e6 + 0.5),
+        took_us=int(attempt.seconds * 1e6 + 0.5),
+        error=attempt.error,
+        labels=attempt.labels,
+        lowered=attempt.lowered,
+        status=attempt.status,
+        fate=attempt.fate,
+        input=None if usage is None else usage.input,
+        cached=0 if usage is None else usage.cached,
+        cache_written=0 if usage is None else usage.cache_written,
+        output=0 if usage is None else usage.output,
+        reasoning=0 if usage is None else usage.reasoning,
+        cost=None if attempt.cost is None else decimal_text(attempt.cost),
     )
 
 
@@ -274,15 +310,6 @@ def _labels(labels: tuple[Labelled, ...]) -> tuple[LabelDocument, ...]:
 
 def entry_of(document: EntryDocument) -> Entry:
     """The entry a document holds. The total of a crashed one is not known: NaN."""
-    usage = None
-    if document.input is not None:
-        usage = Usage(
-            input=document.input,
-            cached=document.cached,
-            cache_written=document.cache_written,
-            output=document.output,
-            reasoning=document.reasoning,
-        )
     return Entry(
         id=RequestId(document.id),
         began=to_instant(document.began),
@@ -298,7 +325,7 @@ def entry_of(document: EntryDocument) -> Entry:
         offer_model=document.offer_model,
         side=document.side,
         streamed=document.streamed,
-        usage=usage,
+        usage=_usage(document),
         cost=None if document.cost is None else Decimal(document.cost),
         price_source=document.price_source,
         first_token=None if document.first_token_us is None else document.first_token_us / 1e6,
@@ -313,12 +340,28 @@ def entry_of(document: EntryDocument) -> Entry:
                 attempt.error,
                 attempt.labels,
                 attempt.lowered,
+                _usage(attempt),
+                None if attempt.cost is None else Decimal(attempt.cost),
+                attempt.fate,
             )
             for attempt in document.attempts
         ),
         rejected=document.rejected,
         catalog_version=document.catalog,
         policy_version=document.policy,
+        cached=document.repeated,
+    )
+
+
+def _usage(document: EntryDocument | AttemptDocument) -> Usage | None:
+    if document.input is None:
+        return None
+    return Usage(
+        input=document.input,
+        cached=document.cached,
+        cache_written=document.cache_written,
+        output=document.output,
+        reasoning=document.reasoning,
     )
 
 

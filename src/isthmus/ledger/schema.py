@@ -31,7 +31,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from typing_extensions import override
 
-REVISION = "0003"
+REVISION = "0004"
 """Revision of the newest migration: what a store must be at to be used."""
 
 DAY_US = 86_400_000_000
@@ -197,6 +197,59 @@ contents = Table(
     Column("expires", Instant, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     Index(None, "expires"),
+)
+
+files = Table(
+    "files",  # what clients handed over for batches, and what batches left; names and contents are sealed
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("created", Instant, nullable=False),
+    Column("expires", Instant, nullable=False),
+    Column("complete", Boolean, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index(None, "tenant", "id"),
+    Index(None, "expires"),
+)
+
+file_pieces = Table(
+    "file_pieces",
+    metadata,
+    Column("file", Text, ForeignKey("files.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("holder", Text),  # the process that works on it, as JSON; NULL: none
+    Column("keep_until", Instant),  # NULL: it has not ended
+    Column("sealed", LargeBinary, nullable=False),
+    Index(None, "tenant", "kind", "id"),
+    Index(None, "keep_until"),
+    Index("ix_batches_open", "tenant", sqlite_where=text("open")),
+)
+
+batch_lines = Table(
+    "batch_lines",
+    metadata,
+    Column("batch", Text, ForeignKey("batches.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("outcome", Text),  # NULL: it has not ended
+    Column("request", LargeBinary),  # sealed; NULL once there is a result
+    Column("result", LargeBinary),  # sealed; NULL: none, or it was never asked
+    Column("input_tokens", BigInteger),  # NULL: the usage is not known
+    Column("cached_tokens", BigInteger),
+    Column("output_tokens", BigInteger),
+    Column("reasoning_tokens", BigInteger),
+    Index(None, "batch", "outcome"),
 )
 
 views = MetaData()

@@ -24,6 +24,7 @@ Path: TypeAlias = tuple[str | int, ...]
 
 PART_LABELS = frozenset({"isthmus_labels", "isthmus-labels"})
 """Field of a message or a part of one in which a client declares labels for just that. Taken out before sending."""
+_NOT_OF_METADATA = frozenset({"isthmus_labels"})
 
 _FRAME = frozenset(
     {
@@ -45,9 +46,13 @@ _FRAME = frozenset(
 )
 """Fields of a body that frame a conversation and are not part of it."""
 
-_CONVERSATION = frozenset({"messages", "contents", "input"})
+_CONVERSATION = frozenset({"messages", "contents", "content", "input", "requests"})
+_WRAPPED = "generateContentRequest"
+"""Field of a body that holds a whole other one (Gemini's countTokens)."""
 _FRAME_ROLES = frozenset({"system", "developer"})
-_STRUCTURE = frozenset({"id", "name", "role", "tool_call_id", "tool_use_id", "type"})
+_STRUCTURE = frozenset({"call_id", "id", "model", "name", "role", "taskType", "tool_call_id", "tool_use_id", "type"})
+_PROOFS = frozenset({"encrypted_content", "signature", "thoughtSignature", "thought_signature"})
+"""Fields of what a provider gave and wants back unchanged: looked at, and never replaced in."""
 _TEXT_KEY = 24
 """Names of fields of at least this many characters, or with a character that no field of a dialect has, are looked at
 as texts too."""
@@ -57,7 +62,19 @@ _DATA_URL = re.compile(r"data:(?!text/|application/json)[\w.+-]+/[\w.+-]+[;,]", 
 _BINARY_KEYS = frozenset({"data", "file_data"})
 _BINARY_MARKS = frozenset({"mimeType", "mime_type", "media_type", "format", "filename"})
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=\s-]*\Z")
-_IMAGE_KEYS = frozenset({"image_url", "fileData", "file_data", "file_id", "input_audio"})
+_ELSEWHERE = frozenset(
+    {
+        "cachedContent",
+        "cached_content",
+        "fileData",
+        "file_data",
+        "file_id",
+        "file_url",
+        "image_url",
+        "input_audio",
+    }
+)
+"""Fields that hold content which lies elsewhere, or is no text."""
 
 
 @quick_value()
@@ -130,19 +147,28 @@ def passages(body: Json) -> Passages:
         InvalidRequest: labels of a part are not a list of labels.
     """
     found = Passages([], [])
-    if not isinstance(body, dict):
-        return found
+    if isinstance(body, dict):
+        _walk_body(found, body, (), frozenset())
+    return found
+
+
+def _walk_body(found: Passages, body: dict[str, Json], at: Path, declared: frozenset[Label]) -> None:
+    declared |= _taken_out(found, body, at, PART_LABELS)
     for name, value in body.items():
-        if name in _CONVERSATION and isinstance(value, list):
+        path = (*at, name)
+        if name == _WRAPPED and isinstance(value, dict):
+            _walk_body(found, value, path, declared)
+        elif name not in _CONVERSATION:
+            _walk(found, value, path, None, name in _FRAME, declared)
+        elif not isinstance(value, list) or _is_tokens(value):
+            _walk(found, value, path, 0, False, declared)
+        else:
             run, role = -1, None
             for index, message in enumerate(value):
                 spoken = message.get("role") if isinstance(message, dict) else None
                 if spoken != role or run < 0:
                     run, role = run + 1, spoken
-                _walk(found, message, (name, index), run, spoken in _FRAME_ROLES, frozenset())
-        else:
-            _walk(found, value, (name,), None, name in _FRAME, frozenset())
-    return found
+                _walk(found, message, (*path, index), run, spoken in _FRAME_ROLES, declared)
 
 
 def _walk(
@@ -156,31 +182,53 @@ def _walk(
             else:
                 found.texts.append(Passage(path, value, message, frame, declared))
     elif isinstance(value, dict):
-        for name in PART_LABELS & value.keys():
-            if len(path) > 1 or name != "isthmus-labels":
-                declared |= _declared(value.pop(name), path)
-                found.stripped = True
+        # One step down, `isthmus-labels` stands in `metadata`, where the dialect reads it.
+        declared |= _taken_out(found, value, path, PART_LABELS if len(path) > 1 else _NOT_OF_METADATA)
         binary = _is_binary(value)
         for name, inner in value.items():
             if len(name) >= _TEXT_KEY or not _PLAIN_KEY.match(name):
                 found.texts.append(Passage((*path, name), name, message, frame, declared, fixed=True))
-            if name in _IMAGE_KEYS and not (isinstance(inner, dict) and "data" in inner):
+            if name in _PROOFS and isinstance(inner, str):
+                found.texts.append(Passage((*path, name), inner, message, frame, declared, fixed=True))
+                continue
+            if frame and path[-1] == "properties":
+                pass  # the name of an argument that a tool takes, in its schema, not content
+            elif (name in _ELSEWHERE and not (isinstance(inner, dict) and "data" in inner)) or (
+                name == "url" and value.get("type") == "url"  # the source of an image or document of Anthropic's
+            ):
                 found.unreadable.append((*path, name))
             if binary and name in _BINARY_KEYS and isinstance(inner, str) and _BASE64.match(inner):
                 found.unreadable.append((*path, name))
             else:
                 _walk(found, inner, (*path, name), message, frame, declared)
     elif isinstance(value, list):
+        if path[0] == "input" and _is_tokens(value):
+            found.unreadable.append(path)
+            return
         for index, inner in enumerate(value):
             _walk(found, inner, (*path, index), message, frame, declared)
     elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) >= _LONG_NUMBER:
         found.texts.append(Passage(path, str(value), message, frame, declared, fixed=True))
 
 
+def _is_tokens(value: list[Json]) -> bool:
+    """Whether a list is a text as the numbers of its tokens, which no detector can read (`input` of embeddings)."""
+    return bool(value) and all(type(one) is int for one in value)
+
+
 def _is_binary(value: Mapping[str, Json]) -> bool:
     """Whether a part holds content by value that is no text."""
     kinds = [value[name] for name in _BINARY_MARKS if name in value]
     return bool(kinds) and not any(str(kind).startswith(("text/", "application/json")) for kind in kinds)
+
+
+def _taken_out(found: Passages, value: dict[str, Json], path: Path, names: frozenset[str]) -> frozenset[Label]:
+    """The labels declared in an object for all that is in it; they are taken out."""
+    declared: frozenset[Label] = frozenset()
+    for name in names & value.keys():
+        declared |= _declared(value.pop(name), path)
+        found.stripped = True
+    return declared
 
 
 def _declared(value: Json, path: Path) -> frozenset[Label]:

@@ -98,7 +98,7 @@ class Perimeter:
         """
         decoded = read_body(body)
         found = passages(decoded)
-        if found.unreadable:
+        if found.unreadable and (self.policy.has_rules or workload.unreadable is not None):
             names = {UNREADABLE} if workload.unreadable is None else workload.unreadable
             declared += tuple(Labelled(name, "workload", None, "unreadable content") for name in sorted(names))
         inspection = Inspection(

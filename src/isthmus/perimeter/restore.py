@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from isthmus.domain.message import (
     Choice,
+    Citation,
+    Cited,
     Completion,
     Event,
     Finished,
@@ -60,7 +62,8 @@ def restored_and_mangled(completion: Completion, pseudonyms: Pseudonyms, *, json
     def part(part: Part) -> Part:
         match part:
             case Text():
-                return replace(part, text=restored(part.text, json=json_text))
+                cited = tuple(_cited(citation, restored) for citation in part.citations)
+                return replace(part, text=restored(part.text, json=json_text), citations=cited)
             case Reasoning() | Refusal():
                 return replace(part, text=restored(part.text))
             case ToolCall():
@@ -73,6 +76,15 @@ def restored_and_mangled(completion: Completion, pseudonyms: Pseudonyms, *, json
         return replace(choice, parts=tuple(map(part, choice.parts)), stop_sequence=stop)
 
     return replace(completion, choices=tuple(map(choice, completion.choices))), mangled
+
+
+def _cited(citation: Citation, restored: Callable[[str], str]) -> Citation:
+    """A citation with the values back in it. Its places count characters that are others now, so it has none."""
+    return Citation(
+        url=citation.url,
+        title=citation.title and restored(citation.title),
+        quote=citation.quote and restored(citation.quote),
+    )
 
 
 class StreamRestorer:
@@ -113,9 +125,10 @@ class StreamRestorer:
                 return [replace(event, arguments=arguments)] if arguments or not event.arguments else []
             case Finished():
                 if event.stop_sequence:
-                    restorer = TextRestorer(self._stand_ins)
-                    event = replace(event, stop_sequence=restorer.feed(event.stop_sequence) + self._close(restorer))
+                    event = replace(event, stop_sequence=self._whole(event.stop_sequence))
                 return [*self._end(event.choice), event]
+            case Cited():
+                return [replace(event, citation=_cited(event.citation, self._whole))]
             case Started() | Used():
                 return [event]
 
@@ -123,6 +136,11 @@ class StreamRestorer:
         """What is left where the offer never said that a choice has finished."""
         choices = {*self._said, *(choice for choice, _ in self._calls)}
         return [event for choice in sorted(choices) for event in self._end(choice)]
+
+    def _whole(self, text: str) -> str:
+        assert self._stand_ins is not None
+        restorer = TextRestorer(self._stand_ins)
+        return restorer.feed(text) + self._close(restorer)
 
     def _say(self, event: _Said) -> list[Event]:
         assert self._stand_ins is not None

@@ -21,6 +21,7 @@ from isthmus.domain.message import CompletionRequest
 from isthmus.domain.principal import Key, Principal
 from isthmus.perimeter.policy import UNREADABLE, Policy
 from isthmus.proof.client import Told, ask
+from isthmus.proof.endpoints import ENDPOINTS
 from isthmus.proof.marks import MARK, mark, prose
 from isthmus.proof.plan import Cell, Plan, offers_of
 from isthmus.proof.samples import Sample, samples
@@ -213,7 +214,7 @@ class _Run:
         """What is said, and what labels that bears."""
         workload = offers_of(self._settings, cell.target)
         declared = workload.labels | (cell.key.labels if cell.key else frozenset())
-        if cell.way.unreadable and self._policy.has_rules:
+        if cell.way.unreadable and cell.endpoint.takes_images and self._policy.has_rules:
             declared |= {UNREADABLE} if workload.unreadable is None else workload.unreadable
         if cell.kind is not None:
             return samples()[cell.kind], Truth(declared=declared, inside=self._labels_of_kind[cell.kind])
@@ -224,7 +225,7 @@ class _Run:
         return said, Truth(declared=declared | bare, inside=frozenset())
 
     def _headers(self, cell: Cell) -> list[tuple[str, str]]:
-        headers = [(name.decode(), value.decode()) for name, value in cell.endpoint.dialect.request_headers()]
+        headers = [(name.decode(), value.decode()) for name, value in cell.endpoint.form.request_headers()]
         headers.append(("authorization", f"Bearer {_secret(cell)}"))
         says_so = cell.way.declares in {None, "header"} and cell.way.recalls is None and cell.kind is None
         if says_so and cell.label is not None:
@@ -256,7 +257,10 @@ class _Run:
         first = mark(cell.number + 2 * _ONE_MORE)
         self._stage.recording.parts[first] = Part(answer=text)
         headers = [("authorization", f"Bearer {_secret(cell)}"), ("isthmus-labels", str(cell.label))]
-        told = await self._send(replace(cell, target=able, failure="none"), first, Sample("it", "it"), headers)
+        asking = replace(cell, target=able, failure="none")
+        if cell.endpoint.form.operation != "complete":  # nothing is said in answer to the others
+            asking = replace(asking, endpoint=ENDPOINTS[0])
+        told = await self._send(asking, first, Sample("it", "it"), headers)
         return None if told.status == 200 else f"the first answer was not given (status {told.status})"
 
     async def _send(self, cell: Cell, own: str, said: Sample, headers: Sequence[tuple[str, str]]) -> Told:
@@ -276,7 +280,7 @@ class _Run:
         if asked.amend is not None:
             asked.amend(body)
         if cell.way.declares == "metadata":
-            body["metadata"] = {"isthmus-labels": cell.label}
+            body[endpoint.metadata] = {"isthmus-labels": cell.label}
         elif cell.way.declares == "part":
             _declare_in_part(body, str(cell.label))
         leave_when = None
@@ -295,10 +299,10 @@ _AFTER_LEAVING = 0.05
 
 
 def _declare_in_part(body: dict[str, object], label: str) -> None:
-    """Declare a label for the last message, in the form that all dialects have: a field of it."""
-    messages = body.get("messages") or body.get("contents") or body.get("input")
-    assert isinstance(messages, list)
-    messages[-1]["isthmus_labels"] = [label]
+    """Declare a label for the last thing that is said, in the form that all dialects have: a field of it."""
+    said = next((body[name] for name in ("messages", "contents", "input", "requests") if name in body), None)
+    last = said[-1] if isinstance(said, list) else None
+    (last if isinstance(last, dict) else body)["isthmus_labels"] = [label]
 
 
 def _tenant(cell: Cell) -> str:

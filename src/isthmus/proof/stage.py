@@ -1,6 +1,7 @@
 """The real isthmus on the user's settings, with stand-ins in the places of all offers.
 
-Only addresses, keys and deadlines differ from the settings, and that no engine is started.
+Only addresses, keys and deadlines differ from the settings, that no engine is started, and that every offer is taken
+to be able to do everything: what it cannot do must not be what holds content back.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import uvicorn
 from typing_extensions import override
 
 from isthmus.app import App, running
-from isthmus.domain.offer import Deadlines, Offer
+from isthmus.domain.offer import Capabilities, Deadlines, Offer
 from isthmus.domain.principal import Key
 from isthmus.gateway.connection import Connections
 from isthmus.proof.stand_ins import Recording, StandIn
@@ -88,6 +89,7 @@ def _moved(offer: Offer, port: int) -> Offer:
         key=None,
         auth="none",
         deadlines=DEADLINES,
+        capabilities=Capabilities(embeddings="yes", moderation="yes"),
         proxy=None,
         ca_file=None,
     )

@@ -7,10 +7,13 @@ import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
-from isthmus.dialects.registry import dialect_of
+from isthmus.dialects.dialect import Dialect, WholeForm
+from isthmus.dialects.registry import dialect_of, offered
+from isthmus.domain.embedding import Embeddings
 from isthmus.domain.message import (
     Choice,
     Completion,
@@ -23,6 +26,8 @@ from isthmus.domain.message import (
     Used,
 )
 from isthmus.domain.offer import Offer
+from isthmus.domain.request import Operation
+from isthmus.domain.token_count import TokenCount
 from isthmus.domain.usage import Usage
 from isthmus.proof.marks import MARK
 from isthmus.proof.plan import Failure
@@ -77,7 +82,13 @@ class StandIn:
     def __init__(self, offer: Offer, recording: Recording) -> None:
         self.port = 0
         self._offer = offer
-        self._dialect = dialect_of(offer.dialect)
+        self._dialects = [dialect_of(name) for name in (offer.dialect, *offer.also)]
+        self._forms = [
+            form
+            for operation in _WHOLE
+            for name in (offer.dialect, *offer.also)
+            if (form := offered(operation, name)) is not None
+        ]
         self._recording = recording
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
@@ -133,7 +144,7 @@ class StandIn:
             again = b"retry-after-ms: 200\r\n" if failure == "429" else b""
             writer.write(b"HTTP/1.1 %s X\r\n%s%s" % (failure.encode(), again, _framed(content)))
         elif self._streams(head, body):
-            events = self._events(text)
+            events = self._events(text, self._dialect(head))
             if failure == "dies":
                 events = events[: len(events) // 2]
             writer.write(
@@ -142,7 +153,7 @@ class StandIn:
                 + (b"" if failure == "dies" else b"0\r\n\r\n")
             )
         else:
-            content = self._whole(text)
+            content = self._whole(text, head, body)
             if failure == "dies":
                 writer.write(b"HTTP/1.1 200 OK\r\n" + _framed(content)[: -len(content) // 2])
             else:
@@ -161,7 +172,17 @@ class StandIn:
     def _request(self, *, stream: bool) -> CompletionRequest:
         return CompletionRequest(model=self._offer.model, messages=(), stream=stream, stream_usage=stream)
 
-    def _whole(self, text: str) -> bytes:
+    def _dialect(self, head: bytes) -> Dialect:
+        """The dialect whose path is asked; the offer's own, where it is none of them."""
+        for dialect in self._dialects:
+            if dialect.request_path(self._offer.model, stream=False).encode() in _path(head):
+                return dialect
+        return self._dialects[0]
+
+    def _whole(self, text: str, head: bytes, body: bytes) -> bytes:
+        for form in self._forms:
+            if form.request_path(self._offer.model).encode() == _path(head):
+                return self._answered(form, body)
         completion = Completion(
             id="proof",
             model=self._offer.model,
@@ -169,10 +190,23 @@ class StandIn:
             created=1,
             usage=_USAGE,
         )
-        return self._dialect.encode_completion(completion, self._request(stream=False))
+        return self._dialect(head).encode_completion(completion, self._request(stream=False))
 
-    def _events(self, text: str) -> list[bytes]:
-        encoder = self._dialect.stream_encoder(self._request(stream=True))
+    def _answered(self, form: WholeForm[Any, Any], body: bytes) -> bytes:
+        """An answer to what always answers whole."""
+        request = form.decode_request(body)
+        match form.operation:
+            case "embed":
+                vectors = ((0.5, 0.25),) * len(request.inputs)
+                return form.encode_answer(Embeddings(model=self._offer.model, vectors=vectors, usage=_USAGE), request)
+            case "count_tokens":
+                return form.encode_answer(TokenCount(tokens=_USAGE.input), request)
+            case _:
+                results = [{"flagged": False, "categories": {}, "category_scores": {}}]
+                return form.encode_answer({"id": "proof", "model": self._offer.model, "results": results}, request)
+
+    def _events(self, text: str, dialect: Dialect) -> list[bytes]:
+        encoder = dialect.stream_encoder(self._request(stream=True))
         middle = len(text) // 2
         said: tuple[Event, ...] = (
             Started(id="proof", model=self._offer.model, created=1),
@@ -185,6 +219,12 @@ class StandIn:
 
 
 _USAGE = Usage(input=10, output=2)
+_WHOLE: tuple[Operation, ...] = ("embed", "moderate", "count_tokens")
+
+
+def _path(head: bytes) -> bytes:
+    """The path that a request asks for, without its query."""
+    return head.split(b" ", 2)[1].partition(b"?")[0]
 
 
 def _framed(content: bytes) -> bytes:

@@ -19,7 +19,7 @@ from isthmus.domain.offer import SecretRef, Side
 Auth = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "none"]
 """In which header a key is sent; as `Offer.auth`."""
 
-DialectName = Literal["openai-chat", "anthropic-messages", "gemini-generate"]
+DialectName = Literal["openai-chat", "openai-responses", "anthropic-messages", "gemini-generate"]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
 _ENV_NAME = re.compile(r"[A-Z][A-Z0-9_]*\Z")
@@ -33,6 +33,9 @@ class Service:
     title: str
     """As people call it."""
     dialect: DialectName
+    """The one that requests in other dialects are translated into."""
+    also: tuple[DialectName, ...] = ()
+    """Others that it speaks below the same address: requests in one of them pass through."""
     base_url: str
     """Empty: every account has its own, so an offer must say it."""
     key: SecretRef | None
@@ -98,6 +101,8 @@ def _row(name: str, fields: dict[str, Any]) -> Service:
     for field, allowed in (("dialect", DialectName), ("auth", Auth), ("side", Side)):
         if getattr(service, field) not in get_args(allowed):
             raise ValueError(f"{name}.{field}: {getattr(service, field)!r} is none of {get_args(allowed)}")
+    if not set(service.also) <= set(get_args(DialectName)) - {service.dialect}:
+        raise ValueError(f"{name}.also: each must be another one of {get_args(DialectName)}")
     if service.key is None and service.key_also:
         raise ValueError(f"{name}: key_also without key")
     return service

@@ -38,7 +38,8 @@ def _row(service: Service) -> Iterator[str]:
     yield f"\n## {service.name}\n"
     yield f"{service.title}. [Documentation]({service.source}).\n"
     yield f"- Address: {f'`{service.base_url}`' if service.base_url else 'every account has its own; say `url`'}"
-    yield f"- Dialect: `{service.dialect}`, the key in `{service.auth}`"
+    also = "".join(f", also `{name}`" for name in service.also)
+    yield f"- Dialect: `{service.dialect}`{also}, the key in `{service.auth}`"
     if service.key is not None:
         names = [str(service.key), *(f"env:{name}" for name in service.key_also)]
         yield f"- Key: {' or '.join(f'`{name}`' for name in names)}"

@@ -13,13 +13,14 @@ Ties keep the operator's order. Every offer that is left out, or put behind anot
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
 from isthmus.domain.decision import Candidate, Decision, Rejection
 from isthmus.domain.label import Label, Labelled
-from isthmus.domain.offer import Need, Offer, Workload
-from isthmus.domain.request import RequestFacts
+from isthmus.domain.offer import Capabilities, Need, Offer, Workload
+from isthmus.domain.request import Operation, RequestFacts
 from isthmus.domain.usage import plain
 from isthmus.perimeter.policy import Policy
 from isthmus.routing.health import HealthBoard
@@ -27,9 +28,12 @@ from isthmus.routing.roster import Roster
 
 _NO_LABELS: frozenset[Label] = frozenset()
 _NO_RULES = Policy()
+_NOBODY: Mapping[str, str] = {}
 _CAN: dict[Need, str] = {
     "tools": "call tools",
     "vision": "read images",
+    "audio": "listen to sound",
+    "documents": "read documents",
     "json_object": "answer in JSON",
     "json_schema": "answer by a JSON schema",
     "logprobs": "return log probabilities",
@@ -50,6 +54,7 @@ def choose(
     policy: Policy = _NO_RULES,
     direct: frozenset[Label] | None = None,
     lowerable: frozenset[Label] = _NO_LABELS,
+    held_back: Mapping[str, str] = _NOBODY,
 ) -> Decision:
     """Choose the route of one request.
 
@@ -64,6 +69,7 @@ def choose(
         policy: the rules of labels in force.
         direct: the names of `labels`, without those that others imply; None: none is implied.
         lowerable: those of `direct` that a transform can take off.
+        held_back: offers that go last whatever the goal, each with the reason as a sentence.
 
     Returns:
         The decision. Its route is empty when no offer is left; `rejected` then has a reason for each.
@@ -87,9 +93,16 @@ def choose(
             rejected.append(rejection)
     if len(candidates) > 1:
         candidates = _ordered(candidates, workload, health)
+        if held_back:
+            candidates.sort(key=lambda candidate: candidate.offer.name in held_back)
         first = candidates[0]
         rejected += [
-            Rejection(c.offer.name, "preferred_other", _preference(c, first, workload, health)) for c in candidates[1:]
+            Rejection(
+                c.offer.name,
+                "preferred_other",
+                held_back.get(c.offer.name) or _preference(c, first, workload, health),
+            )
+            for c in candidates[1:]
         ]
     return Decision(
         workload=workload.name,
@@ -107,6 +120,8 @@ def _unfit(offer: Offer, facts: RequestFacts, today: date) -> Rejection | None:
     if offer.retired_on is not None and offer.retired_on <= today:
         return Rejection(offer.name, "retired", f"{offer.name} was retired on {offer.retired_on.isoformat()}.")
     can = offer.capabilities
+    if (unable := _unable(can, facts.operation)) is not None:
+        return Rejection(offer.name, "not_capable", f"{offer.name} {unable}.")
     for need in facts.needs:
         if getattr(can, need) == "no":
             return Rejection(offer.name, "not_capable", f"{offer.name} cannot {_CAN[need]}.")
@@ -118,6 +133,23 @@ def _unfit(offer: Offer, facts: RequestFacts, today: date) -> Rejection | None:
         sentence = f"{asked} tokens of output were asked for; {offer.name} gives {can.output_tokens} at most."
         return Rejection(offer.name, "output_too_long", sentence)
     return None
+
+
+def _unable(can: Capabilities, operation: Operation) -> str | None:
+    """Why an offer cannot do an operation at all, if so.
+
+    Models that answer in words are the rule, those for anything else the exception: what is not known to be one of
+    these is none. Tokens need no offer to be counted: an estimate can always be made.
+    """
+    match operation:
+        case "complete" if can.completions == "no":
+            return "cannot answer in words"
+        case "embed" if can.embeddings != "yes":
+            return "is not known to turn texts into vectors (capabilities.embeddings)"
+        case "moderate" if can.moderation != "yes":
+            return "is not known to judge whether a text is harmful (capabilities.moderation)"
+        case _:
+            return None
 
 
 def _resting(offer: Offer, health: HealthBoard, now: float) -> Rejection | None:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self, TypeAlias, cast
 
 import msgspec
 
+from isthmus.dialects.dialect import Dialect, WholeForm
 from isthmus.domain.crossing import Crossing
 from isthmus.domain.decision import Candidate
 from isthmus.domain.label import Label, Labelled
 from isthmus.perimeter.gate import Gate
 from isthmus.perimeter.inspection import Inspection
 from isthmus.perimeter.perimeter import Perimeter
+from isthmus.perimeter.pseudonyms import Pseudonyms
 from isthmus.routing.answer import Call
 from isthmus.routing.reading import Reading
 from isthmus.routing.translation import Translation, TranslationPlan
+from isthmus.routing.whole import WholePlan
 
 _NONE: frozenset[Label] = frozenset()
+_Plan: TypeAlias = TranslationPlan | WholePlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,15 +55,16 @@ class Content:
 class Departure:
     """Prepares what is sent to the offers of one request. Each way of lowering is done at most once."""
 
-    __slots__ = ("_call", "_content", "_direct", "_gate", "_listen", "_plans", "_reading")
+    __slots__ = ("_call", "_content", "_continues", "_direct", "_gate", "_listen", "_plans", "_reading")
 
     def __init__(self, gate: Gate, call: Call, reading: Reading, content: Content | None, *, listen: bool) -> None:
+        self._continues = reading.workload.mid_stream == "continue"
         self._gate = gate
         self._call = call
         self._reading = reading
         self._content = content
         self._listen = listen
-        self._plans: dict[frozenset[Label], tuple[TranslationPlan, frozenset[str]]] = {}
+        self._plans: dict[frozenset[Label], tuple[_Plan, frozenset[str]]] = {}
         if content is not None:
             self._direct = content.direct
         elif reading.labels:
@@ -77,7 +82,26 @@ class Departure:
         """
         plan, stand_ins = self._plan(candidate.lowered)
         translation = plan.to(candidate.offer)
-        crossing = self._gate.cross(
+        return translation, self._cross(candidate, translation, stand_ins)
+
+    def go_on(self, candidate: Candidate, before: Translation) -> tuple[Translation, Crossing] | None:
+        """The same, for an offer that is to go on where another broke off; None: nobody could.
+
+        What the other one said is in the request then, as new content that the gate looks at.
+
+        Args:
+            candidate: one that sees the request lowered just as the other did.
+            before: how the other one's answer was translated.
+
+        Raises:
+            Unsupported, PerimeterDenied: as above.
+        """
+        plan, stand_ins = self._plan(candidate.lowered)
+        translation = plan.go_on(candidate.offer, before) if isinstance(plan, TranslationPlan) else None
+        return None if translation is None else (translation, self._cross(candidate, translation, stand_ins))
+
+    def _cross(self, candidate: Candidate, translation: Translation, stand_ins: frozenset[str]) -> Crossing:
+        return self._gate.cross(
             candidate.offer,
             translation.request,
             None if self._content is None else self._content.inspection,
@@ -85,23 +109,36 @@ class Departure:
             lowered=candidate.lowered,
             stand_ins=stand_ins,
         )
-        return translation, crossing
 
-    def _plan(self, lowered: frozenset[Label]) -> tuple[TranslationPlan, frozenset[str]]:
+    def _plan(self, lowered: frozenset[Label]) -> tuple[_Plan, frozenset[str]]:
         known = self._plans.get(lowered)
         if known is None:
             known = self._plans[lowered] = self._planned(lowered)
         return known
 
-    def _planned(self, lowered: frozenset[Label]) -> tuple[TranslationPlan, frozenset[str]]:
-        call, content, facts = self._call, self._content, self._reading.facts
+    def _planned(self, lowered: frozenset[Label]) -> tuple[_Plan, frozenset[str]]:
+        call, content = self._call, self._content
         if content is None:
-            return TranslationPlan(call.dialect, call.body, facts, listen=self._listen), frozenset()
+            return self._translations(call.body, None), frozenset()
         body, pseudonyms = call.body, None
         if lowered:
             taken = content.perimeter.lower(content.inspection, lowered)
             body, pseudonyms = taken.body, taken.pseudonyms
         elif content.inspection.stripped:
             body = msgspec.json.encode(content.inspection.body)
-        plan = TranslationPlan(call.dialect, body, facts, pseudonyms=pseudonyms, listen=self._listen)
-        return plan, frozenset() if pseudonyms is None else frozenset(pseudonyms.originals)
+        return self._translations(body, pseudonyms), frozenset() if pseudonyms is None else frozenset(
+            pseudonyms.originals
+        )
+
+    def _translations(self, body: bytes, pseudonyms: Pseudonyms | None) -> _Plan:
+        form, facts = self._call.form, self._reading.facts
+        if facts.operation != "complete":
+            return WholePlan(cast("WholeForm[Any, Any]", form), body, facts)
+        return TranslationPlan(
+            cast("Dialect", form),
+            body,
+            facts,
+            pseudonyms=pseudonyms,
+            listen=self._listen,
+            continues=self._continues,
+        )

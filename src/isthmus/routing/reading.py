@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from isthmus.domain.errors import TooLarge, WorkloadDenied
@@ -20,6 +21,20 @@ class Reading(NamedTuple):
     facts: RequestFacts
     workload: Workload
     labels: tuple[Labelled, ...]
+
+
+def facts_of(call: Call) -> RequestFacts:
+    """The facts of a call: of its body, and of its path where that says more.
+
+    Raises:
+        InvalidRequest: not a request of the client's form.
+    """
+    facts = call.form.read_facts(call.body)
+    if call.model is not None or call.stream is not None:
+        model = facts.model if call.model is None else call.model
+        stream = facts.stream if call.stream is None else call.stream
+        return replace(facts, model=model, stream=stream)
+    return facts
 
 
 def read(call: Call, facts: RequestFacts, roster: Roster, *, most_messages: int = MOST_MESSAGES) -> Reading:

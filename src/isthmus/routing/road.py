@@ -8,44 +8,38 @@ is a context manager; leaving it settles the one entry of the request, whatever 
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from isthmus.dialects.dialect import Dialect
-from isthmus.domain.crossing import Crossing
-from isthmus.domain.decision import Candidate, Decision
-from isthmus.domain.entry import CrossingNote
+from isthmus.dialects.dialect import Form
+from isthmus.dialects.registry import offered, resumable
+from isthmus.domain.decision import Decision
 from isthmus.domain.errors import (
-    ConfigError,
     IsthmusError,
     NoHealthyOffer,
     NotCapable,
-    ProviderError,
-    Unsupported,
-    UpstreamMalformed,
-    UpstreamRefused,
-    UpstreamUnreachable,
 )
+from isthmus.domain.kept import Kept
 from isthmus.domain.label import Label
 from isthmus.domain.offer import Offer
-from isthmus.domain.ports import Keeper, Recorder, Sender, WireResponse
+from isthmus.domain.ports import Keeper, Recorder, Sender
 from isthmus.domain.principal import Principal
+from isthmus.domain.request import RequestFacts
 from isthmus.perimeter.denial import denial
 from isthmus.perimeter.gate import Gate
-from isthmus.routing.answer import Answer, Call
+from isthmus.routing.answer import Answer, Call, Copy
+from isthmus.routing.cache import CACHE_BYTES, Cache, CacheKey, Given
 from isthmus.routing.choose import choose
+from isthmus.routing.course import Course, Means
 from isthmus.routing.departure import Content, Departure
 from isthmus.routing.health import HealthBoard
-from isthmus.routing.reading import MOST_MESSAGES, Reading, read
-from isthmus.routing.retry import judge, wait_before
+from isthmus.routing.reading import MOST_MESSAGES, Reading, facts_of, read
+from isthmus.routing.resume import Naming, kept_answer, resumed
 from isthmus.routing.roster import Roster
-from isthmus.routing.translation import Translation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,19 +50,16 @@ class RoadLimits:
     answer_bytes: int = 64 * 1024 * 1024
     """Of an answer that is not streamed."""
     stream_seconds: float = 3600.0
+    cache_bytes: int = CACHE_BYTES
+    """Of all answers that are kept to be given again."""
 
-
-TIMER_SLACK = 0.002
-"""Seconds added to a pause: event loops round timers to a millisecond, and an offer asked too early still rests."""
 
 log = logging.getLogger("isthmus.routing")
 
 _PART_LABELS = b"isthmus"
 """How the names of fields begin in which clients declare labels for parts."""
 _NONE: frozenset[Label] = frozenset()
-
-ERROR_BODY_BYTES = 256 * 1024
-"""How much of an upstream's error answer is read."""
+_NOBODY: Mapping[str, str] = {}
 
 
 class Road:
@@ -89,13 +80,13 @@ class Road:
         """Replaced whole by a reload; requests under way keep the one they began with."""
         self.limits = limits or RoadLimits()
         self.health = HealthBoard()
+        self.cache = Cache(self.limits.cache_bytes)
         self.stopping = False
         """Set when isthmus is being stopped: what is cut off from then on is not the clients' doing."""
         self.gate = gate
-        self._sender = sender
         self._recorder = recorder
         self._keeper = keeper
-        self._draw = draw
+        self._means = Means(sender, recorder, gate, draw, self.limits.answer_bytes)
 
     async def decide(self, call: Call) -> Decision:
         """What would be decided for a request, without sending it or recording anything.
@@ -104,7 +95,7 @@ class Road:
             RequestError: the body is not a request, or names nothing known.
             WorkloadDenied: the key may not use the workload.
         """
-        facts = call.dialect.read_facts(call.body)
+        call, facts = await self._understood(call)
         reading = read(call, facts, self.roster, most_messages=self.limits.messages)
         content = await self._look(call, reading, origin=None)
         return self._choose(reading, content)
@@ -121,22 +112,44 @@ class Road:
         answer = self._answer(call)
         try:
             answer.warning = self._recorder.admit()
-            facts = call.dialect.read_facts(call.body)
-            answer.read(facts)
+            call, facts = await self._understood(call)
+            answer.read(call, facts)
             reading = read(call, facts, self.roster, most_messages=self.limits.messages)
             answer.begin(reading.workload.name, reading.labels)
             content = await self._look(call, reading, origin=answer.id)
             if content is not None:
                 answer.label(content.labels)
-            await self._cross(answer, reading, content)
+            if reading.workload.cache_seconds is None:
+                await self._cross(answer, reading, content)
+            else:
+                await self._cross_or_repeat(answer, reading, content, reading.workload.cache_seconds)
         except BaseException as exc:
             answer.settle_failed(exc)
             raise
         return answer
 
-    def refused(self, dialect: Dialect, principal: Principal, arrived: float, error: IsthmusError) -> None:
+    async def kept(self, call: Call, answer: str) -> Kept | None:
+        """What was kept of an earlier answer, for whoever makes this call; None: nothing that they may see."""
+        return await kept_answer(self._keeper, call, answer)
+
+    async def forget(self, call: Call, answer: str) -> bool:
+        """Delete what was kept of an earlier answer. Returns whether there was something that they may see."""
+        kept = await kept_answer(self._keeper, call, answer)
+        if kept is None or self._keeper is None:
+            return False
+        return await self._keeper.forget(kept.request, kept.tenant)
+
+    async def _understood(self, call: Call) -> tuple[Call, RequestFacts]:
+        """A call and its facts; one that goes on from an earlier answer, with all that was said until then."""
+        facts = facts_of(call)
+        if facts.previous is not None:
+            call = await resumed(self._keeper, call, resumable(call.form.name), facts.previous)
+            facts = facts_of(call)
+        return call, facts
+
+    def refused(self, form: Form, principal: Principal, arrived: float, error: IsthmusError) -> None:
         """Put a request on record that an edge refused before it was a whole call."""
-        self._answer(Call(dialect=dialect, body=b"", principal=principal, arrived=arrived)).settle_failed(error)
+        self._answer(Call(form=form, body=b"", principal=principal, arrived=arrived)).settle_failed(error)
 
     def _answer(self, call: Call) -> Answer:
         return Answer(
@@ -170,17 +183,19 @@ class Road:
         return Content.of(perimeter, inspection)
 
     def _choose(self, reading: Reading, content: Content | None) -> Decision:
+        now = time.monotonic()
         return choose(
             reading.workload,
             reading.facts,
             reading.labels if content is None else content.labels,
             self.roster,
             self.health,
-            now=time.monotonic(),
+            now=now,
             today=datetime.now(UTC).date(),
             policy=self.gate.perimeter.policy,
             direct=None if content is None else content.direct,
             lowerable=_NONE if content is None else content.lowerable,
+            held_back=self.health.held_back(reading.workload.offers, now) if self.health.ejects else _NOBODY,
         )
 
     # --------------------------------------------------------------------------------------------------- the crossing
@@ -190,140 +205,150 @@ class Road:
         answer.decision = decision = self._choose(reading, content)
         if not decision.route:
             raise self._refusal(decision)
-        listen = (content is not None and content.sticks) or self._keeps(reading)
+        if reading.facts.operation == "count_tokens" and not _can_count(decision):
+            answer.estimated()
+            return
+        listen = self._listens(reading, content)
         departure = Departure(self.gate, answer.call, reading, content, listen=listen)
-        tries_left = reading.workload.attempts
-        route = list(decision.route)
-        rounds = 0
-        error: IsthmusError | None = None
-        while route:
-            again: list[Candidate] = []
-            retry_after: float | None = None
-            for candidate in route:
-                offer = candidate.offer
-                if tries_left <= 0:
-                    answer.reject(offer, "attempts_spent", f"The tries ended before the turn of {offer.name}.")
-                    continue
-                try:
-                    translation, crossing = departure.to(candidate)
-                except Unsupported as exc:
-                    answer.reject(offer, "not_capable", f"{offer.name}: {exc.message}")
-                    error = error or exc
-                    continue
-                if not self.health.enter(offer.name, time.monotonic()):
-                    again.append(candidate)
-                    continue
-                tries_left -= 1
-                failed = await self._try(answer, crossing, translation)
-                if failed is None:
-                    if listen:
-                        await self._listen(answer, reading, content)
-                    return
-                error = failed
-                failure = judge(failed)
-                if failure.verdict == "caller":
-                    raise failed
-                if failure.verdict == "again":
-                    again.append(candidate)
-                    if failed.retry_after is not None:
-                        retry_after = min(retry_after or failed.retry_after, failed.retry_after)
-            if not again or tries_left <= 0:
-                break
-            rounds += 1
-            wait = wait_before(rounds, self._draw(), retry_after)
-            if wait is None:
-                break
-            await asyncio.sleep(wait + TIMER_SLACK)
-            now = time.monotonic()
-            route = [c for c in again if self.health.resting(c.offer.name, now) is None]
-        raise error or self._unhealthy(decision)
+        course = Course(self._means, self.health, answer, reading.workload, decision, departure)
+        if not await course.run():
+            raise self._unhealthy(decision)
+        if reading.workload.mid_stream == "continue" and answer.streamed:
+            answer.goes_on(course.go_on)
+        if listen:
+            await self._listen(answer, reading, content)
 
-    async def _try(self, answer: Answer, crossing: Crossing, translation: Translation) -> ProviderError | None:
-        """One try at one offer. Returns the failure; None: it answered, and the answer has it."""
-        offer = crossing.offer
-        began = time.perf_counter()
-        response: WireResponse | None = None
-        status: int | None = None
-        try:
-            try:
-                if crossing.labels or crossing.lowered:
-                    await self._secure(answer, crossing)
-                response = await self._sender.send(crossing)
-            except ConfigError as exc:  # the operator's business, told to the log; another offer may serve
-                log.error("%s cannot be asked: %s", offer.name, exc.sentence)
-                raise UpstreamUnreachable(f"{offer.name} cannot be asked: it is not set up rightly here.") from exc
-            status = response.status
-            if not 200 <= status < 300:
-                raise await _refused(offer, translation, response)
-            if answer.streamed:
-                first = await _first_piece(translation, response)
-            else:
-                first = translation.whole(await response.read(self.limits.answer_bytes))
-        except ProviderError as exc:
-            if response is not None:
-                response.abort()
-            exc.offer = offer.name
-            now = time.perf_counter()
-            if judge(exc).ails:
-                self.health.failed(offer.name, exc.code, time.monotonic(), exc.retry_after)
-            else:
-                self.health.leave(offer.name)
-            answer.tried(crossing, began, now, status, exc)
-            return exc
-        except BaseException:
-            if response is not None:
-                response.abort()
-            self.health.leave(offer.name)
-            answer.tried(crossing, began, time.perf_counter(), status, None)
-            raise
-        now = time.perf_counter()
-        self.health.succeeded(offer.name, now - began)
-        answer.tried(crossing, began, now, status, None)
-        answer.answered(offer, translation, response, first, now)
-        return None
+    # ------------------------------------------------------------------------------------------- given once more
 
-    async def _secure(self, answer: Answer, crossing: Crossing) -> None:
-        """Put the crossing on disk before it happens, where a label asks for it."""
-        policy = self.gate.perimeter.policy
-        if any(policy.rule(name).strict for name in crossing.labels | crossing.lowered):
-            await self._recorder.secure(
-                CrossingNote(
-                    request=answer.id,
-                    offer=crossing.offer.name,
-                    labels=tuple(sorted(crossing.labels)),
-                    lowered=tuple(sorted(crossing.lowered)),
-                    digest=hashlib.sha256(crossing.request.body).hexdigest(),
-                    at=datetime.now(UTC),
+    async def _cross_or_repeat(
+        self, answer: Answer, reading: Reading, content: Content | None, cache_seconds: float
+    ) -> None:
+        """Give the answer that the very same request got before; where there is none, cross, and keep the answer."""
+        key = self._cache_key(answer.call, reading, content)
+        if key is None:
+            await self._cross(answer, reading, content)
+            return
+        if await self._repeat(answer, reading, content, key):
+            return
+        leads = self.cache.takes_off(key)
+        if not leads:
+            await self.cache.landed(key)
+            # The rules may have changed meanwhile: the key is made anew.
+            key = self._cache_key(answer.call, reading, content)
+            if key is not None and await self._repeat(answer, reading, content, key):
+                return
+        answer.cache = "miss"
+
+        def taken(body: bytes | None) -> None:
+            if key is None:
+                return
+            if body is not None and answer.offer is not None and not self._is_lowered(answer):
+                given = Given(
+                    offer=answer.offer,
+                    body=body,
+                    said=tuple(answer.said),
+                    adapted=answer.adapted,
+                    expires=time.monotonic() + cache_seconds,
                 )
-            )
+                self.cache.put(key, given)
+            if leads:
+                self.cache.land(key)
+
+        if key is not None:
+            answer.copied(Copy(self.cache.largest, taken))
+        await self._cross(answer, reading, content)
+
+    def _cache_key(self, call: Call, reading: Reading, content: Content | None) -> CacheKey | None:
+        """The key of a request; None: its answer is not to be given to anybody else."""
+        if self._keeps(reading) and resumable(call.form.name) is not None:
+            return None  # each answer has an id of its own, under which it is kept
+        return self.cache.key(call, reading, self._choose(reading, content))
+
+    async def _repeat(self, answer: Answer, reading: Reading, content: Content | None, key: CacheKey) -> bool:
+        """Answer from the cache, if there is something, and if the offer that said it may see this request now."""
+        given = self.cache.get(key, time.monotonic())
+        if given is None:
+            return False
+        decision = self._choose(reading, content)
+        if not self._may_still(given.offer, decision, reading, content):
+            return False
+        answer.decision = decision
+        answer.given(given.offer, given.body, given.adapted)
+        if self._listens(reading, content):
+            await self._heard(answer, reading, content, given.said)
+        return True
+
+    def _may_still(self, offer: Offer, decision: Decision, reading: Reading, content: Content | None) -> bool:
+        """Whether an offer would be allowed to see a request as it is, by the rules in force now.
+
+        That it rests does not matter: nobody is going to ask it.
+        """
+        if offer.name not in reading.workload.offers or self.roster.offers.get(offer.name) != offer:
+            return False
+        codes = {rejection.offer: rejection.code for rejection in decision.rejected}
+        if codes.get(offer.name, "preferred_other") not in {"preferred_other", "resting"}:
+            return False
+        if content is not None:
+            direct, lowerable = content.direct, content.lowerable
+        else:
+            direct, lowerable = frozenset(labelled.label for labelled in reading.labels), _NONE
+        return not direct or self.gate.perimeter.policy.lowered(offer, direct, lowerable) == _NONE
+
+    @staticmethod
+    def _is_lowered(answer: Answer) -> bool:
+        """Whether the offer that served saw stand-ins, which are of this conversation alone."""
+        decision, offer = answer.decision, answer.offer
+        return decision is None or any(c.lowered for c in decision.route if c.offer is offer)
 
     def _keeps(self, reading: Reading) -> bool:
         return self._keeper is not None and reading.workload.keep_days is not None
 
+    def _listens(self, reading: Reading, content: Content | None) -> bool:
+        """Whether what the answer says is to be heard."""
+        return (content is not None and content.sticks) or self._keeps(reading)
+
     async def _listen(self, answer: Answer, reading: Reading, content: Content | None) -> None:
         """See to it that lineage and keeper hear what the answer says: now, or when its stream has ended."""
+        goes_on = resumable(answer.call.form.name) if self._keeps(reading) else None
+        naming = None if goes_on is None else Naming(goes_on, answer.id)
 
         async def heard(said: Sequence[str]) -> None:
-            days = reading.workload.keep_days
-            if self._keeper is not None and days is not None:
-                self._keeper.keep(
-                    answer.id,
-                    answer.call.principal.tenant,
-                    reading.workload.name,
-                    [labelled.label for labelled in answer.labels],
-                    answer.call.body.decode("utf-8", "replace"),
-                    "\n".join(said),
-                    datetime.now(UTC) + timedelta(days=days),
-                )
-            if content is None or not content.sticks:
-                return
-            try:
-                await content.perimeter.remember_answer(content.inspection, said, f"request {answer.id}")
-            except Exception as exc:  # the answer has been made; what is left is to say that it will not be known again
-                log.error("an answer could not be remembered, %s: %s", answer.id, type(exc).__name__)
+            await self._heard(answer, reading, content, said, naming)
 
-        answer.remember(heard)
+        answer.remember(heard, naming)
         await answer.keep_whole()
+
+    async def _heard(
+        self,
+        answer: Answer,
+        reading: Reading,
+        content: Content | None,
+        said: Sequence[str],
+        naming: Naming | None = None,
+    ) -> None:
+        """Tell keeper and lineage what an answer says."""
+        days = reading.workload.keep_days
+        if self._keeper is not None and days is not None:
+            whole = None if naming is None else naming.answer(streamed=answer.streamed)
+            labels = tuple(labelled.label for labelled in answer.labels)
+            self._keeper.keep(
+                Kept(
+                    request=answer.id,
+                    tenant=answer.call.principal.tenant,
+                    workload=reading.workload.name,
+                    labels=labels,
+                    firm=tuple(name for name in labels if content is None or name not in content.lowerable),
+                    request_text=answer.call.body.decode("utf-8", "replace"),
+                    answer_text="\n".join(said) if whole is None else whole.decode("utf-8", "replace"),
+                    expires=datetime.now(UTC) + timedelta(days=days),
+                )
+            )
+        if content is None or not content.sticks:
+            return
+        try:
+            await content.perimeter.remember_answer(content.inspection, said, f"request {answer.id}")
+        except Exception as exc:  # the answer has been made; what is left is to say that it will not be known again
+            log.error("an answer could not be remembered, %s: %s", answer.id, type(exc).__name__)
 
     # ------------------------------------------------------------------------------------------------------ refusals
 
@@ -352,22 +377,7 @@ class Road:
         )
 
 
-async def _first_piece(translation: Translation, response: WireResponse) -> bytes:
-    """The first piece of a stream that is worth sending: until then another offer may still take over."""
-    while data := await response.chunk():
-        if piece := translation.piece(data):
-            return piece
-    raise UpstreamMalformed("The answer ended before its first event.")
-
-
-async def _refused(offer: Offer, translation: Translation, response: WireResponse) -> UpstreamRefused:
-    """An error answer, as an error."""
-    body = await response.read(ERROR_BODY_BYTES)
-    fault = translation.dialect.decode_fault(response.status, response.headers, body)
-    return UpstreamRefused(
-        f"{offer.name} answered {response.status}: {fault.message}",
-        status=response.status,
-        upstream_code=fault.code,
-        offer=offer.name,
-        retry_after=fault.retry_after,
-    )
+def _can_count(decision: Decision) -> bool:
+    """Whether the first choice counts tokens; where it cannot, an estimate is made here, and nothing crosses."""
+    offer = decision.route[0].offer
+    return offer.engine is None and offer.path is None and offered("count_tokens", offer.dialect) is not None

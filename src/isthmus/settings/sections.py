@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from isthmus.batches.limits import BatchLimits
 from isthmus.domain.errors import ConfigError
 from isthmus.domain.label import Label
 from isthmus.domain.offer import Offer, SecretRef, Workload
@@ -27,6 +28,7 @@ from isthmus.settings.schema import (
     RESERVED,
     SECTIONS,
     TOP_LEVEL,
+    BatchesTable,
     KeyTable,
     LabelTable,
     OfferTable,
@@ -117,6 +119,18 @@ def rules_of(raw: Raw, offers: Iterable[str], problems: Problems) -> Mapping[Lab
     return rules
 
 
+def batches_of(raw: Raw, problems: Problems) -> BatchLimits:
+    table = _valid(BatchesTable, ("batches",), raw.get("batches", {}), problems)
+    if table is None:
+        return BatchLimits()
+    return BatchLimits(
+        patience=timedelta(seconds=table.patience_seconds),
+        window=timedelta(hours=table.window_hours),
+        keep=timedelta(days=table.keep_days),
+        **table.model_dump(exclude={"patience_seconds", "window_hours", "keep_days"}),
+    )
+
+
 def perimeter_of(raw: Raw, folder: Path, problems: Problems) -> PerimeterSettings:
     """How content is looked at."""
     table = _valid(PerimeterTable, ("perimeter",), raw.get("perimeter", {}), problems) or PerimeterTable()
@@ -156,6 +170,9 @@ def workloads_of(raw: Raw, offers: Iterable[str], problems: Problems) -> tuple[M
             labels=frozenset(Label(label) for label in table.labels),
             attempts=table.attempts,
             keep_days=table.keep_days,
+            mid_stream=table.mid_stream,
+            hedge_after=table.hedge_after,
+            cache_seconds=table.cache_seconds,
             unreadable=None if table.unreadable is None else frozenset(Label(label) for label in table.unreadable),
         )
     if not tables:

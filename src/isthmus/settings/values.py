@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from isthmus.batches.limits import BatchLimits
 from isthmus.domain.errors import ConfigError
 from isthmus.domain.offer import Offer, SecretRef, Workload
 from isthmus.domain.principal import Key
@@ -108,6 +109,7 @@ class Settings:
     """What may be deleted: weights, prices looked up."""
     state_dir: Path
     """What must be kept: the ledger."""
+    batches: BatchLimits = field(default_factory=BatchLimits)
 
 
 _BIND = re.compile(r"(?:\[([0-9A-Fa-f:.%]+)\]|([^:\[\]\s]+)):([0-9]{1,5})\Z")

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from isthmus.cli.ledger import app
 from isthmus.domain.errors import InvalidRequest, LedgerError
+from isthmus.domain.kept import Kept
 from isthmus.domain.label import label
 from isthmus.domain.request import RequestId
 from isthmus.ledger.capture import Capture
@@ -183,7 +184,17 @@ def test_content_is_shown_to_who_has_the_key(store: Store, monkeypatch: pytest.M
     monkeypatch.setenv("CONTENT_KEY", "07" * 32)
     expires = datetime.now(UTC) + timedelta(days=1)
     with LedgerWriter(store) as writer, Capture(store, bytes([7]) * 32, writer) as capture:
-        capture.keep(RequestId("req-1"), "default", "triage", (label("pii"),), "the question", "the answer", expires)
+        capture.keep(
+            Kept(
+                request=RequestId("req-1"),
+                tenant="default",
+                workload="triage",
+                labels=(label("pii"),),
+                request_text="the question",
+                answer_text="the answer",
+                expires=expires,
+            )
+        )
     shown = run(store, "show", "req-1", "--content", "--key", "env:CONTENT_KEY")
     for part in ("the question", "the answer", "labels: pii"):
         assert part in shown

@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 from tests.fakes.client import RawClient, connected, request_bytes
 from tests.fakes.http_server import listening
+from tests.fakes.keeper import MemoryKeeper
 from tests.fakes.recorder import MemoryRecorder
 from tests.fakes.sender import DONE, USAGE, Behaviour, FakeResponse, FakeSender, completion, delta, refusal
 
@@ -102,21 +103,15 @@ async def test_a_stream_that_is_kept_comes_whole() -> None:
     """It runs a piece behind, so nothing of it is there when the answer begins."""
     pieces = [delta("hel"), delta("lo", "stop"), USAGE, DONE]
     scene = Scene(FakeResponse(pieces=pieces))
-    kept: list[tuple[object, ...]] = []
-
-    class Shelf:
-        def keep(self, *what: object) -> bool:
-            kept.append(what)
-            return True
-
+    keeper = MemoryKeeper()
     workload = replace(scene.road.roster.workloads["w"], keep_days=1.0)
     roster = replace(scene.road.roster, workloads={"w": workload})
-    scene.gateway.road = Road(roster, scene.sender, scene.ledger, scene.road.gate, keeper=Shelf())
+    scene.gateway.road = Road(roster, scene.sender, scene.ledger, scene.road.gate, keeper=keeper)
     async with scene.client() as client:
         await client.send(request_bytes("POST", CHAT, STREAM))
         _, headers = await client.head()
         assert [piece async for piece in client.pieces(headers)] == pieces
-    assert [what[5] for what in kept] == ["hello"]
+    assert [kept.answer_text for kept in keeper.kept] == ["hello"]
 
 
 async def test_a_stream_is_passed_on_piece_by_piece() -> None:

@@ -10,6 +10,7 @@ import pytest
 from tests.unit.ledger.samples import entry
 
 from isthmus.domain.errors import InvalidRequest, LedgerError
+from isthmus.domain.kept import Kept
 from isthmus.domain.label import label
 from isthmus.domain.request import RequestId
 from isthmus.ledger.capture import Capture, read_content, read_key, sweep
@@ -23,11 +24,23 @@ CANARY = "Frau Kowalczyk hat morgen einen Termin"
 DAY = timedelta(days=1)
 
 
+def kept(request: str, *, said: str = CANARY, answer: str = "", expires: datetime | None = None) -> Kept:
+    return Kept(
+        request=RequestId(request),
+        tenant="default",
+        workload="triage",
+        labels=(label("phi"),),
+        request_text=said,
+        answer_text=answer,
+        expires=expires or datetime.now(UTC) + DAY,
+    )
+
+
 def keep(store: Store, expires: datetime, *requests: str, text: str = CANARY) -> None:
     with LedgerWriter(store) as writer, Capture(store, KEY, writer) as capture:
         for request in requests:
             writer.settled(entry(request))
-            assert capture.keep(RequestId(request), "default", "triage", (label("phi"),), text, "Ja.", expires)
+            assert capture.keep(kept(request, said=text, answer="Ja.", expires=expires))
 
 
 def files_of(store: Store) -> bytes:
@@ -99,13 +112,10 @@ def test_the_chain_has_its_digest_and_stays_intact_when_it_is_deleted(store: Sto
 def test_more_than_may_wait_is_not_kept_and_counted(store: Store) -> None:
     with LedgerWriter(store) as writer:
         capture = Capture(store, KEY, writer, max_bytes=10_000)
-        kept = [
-            capture.keep(RequestId(f"r-{n}"), "default", None, (), "x" * 3000, "", datetime.now(UTC) + DAY)
-            for n in range(5)
-        ]
+        taken = [capture.keep(kept(f"r-{n}", said="x" * 3000)) for n in range(5)]
         capture.start()
         capture.close()
-    assert kept == [True, True, False, False, False]
+    assert taken == [True, True, False, False, False]
     assert capture.dropped == 3
 
 
@@ -114,7 +124,7 @@ def test_a_store_that_fails_costs_the_content_and_nothing_else(store: Store, cap
         capture = Capture(store, KEY, writer)
         with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
-            capture.keep(RequestId("a"), "default", None, (), CANARY, "", datetime.now(UTC) + DAY)
+            capture.keep(kept("a"))
             capture.start()
             capture.close()
             other.execute("ROLLBACK")
@@ -129,3 +139,40 @@ def test_a_key_is_32_bytes_in_hex_or_base64() -> None:
         with pytest.raises(InvalidRequest, match="32 bytes") as caught:
             read_key(bad)
         assert str(bad or "-") not in caught.value.sentence or not bad
+
+
+@pytest.mark.anyio
+async def test_what_was_kept_is_recalled_at_once_by_its_tenant_alone(store: Store) -> None:
+    with LedgerWriter(store) as writer:
+        capture = Capture(store, KEY, writer)
+        capture.keep(kept("a"))
+        early = await capture.recall(RequestId("a"), "default")
+        assert early is not None
+        assert early.request_text == CANARY
+        assert await capture.recall(RequestId("a"), "other") is None
+        capture.start()
+        capture.close()
+        found = await capture.recall(RequestId("a"), "default")
+        assert found is not None
+        assert found.request_text == CANARY
+        assert await capture.recall(RequestId("a"), "other") is None
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("stored", [False, True])
+async def test_what_is_forgotten_is_gone_whether_or_not_it_was_stored_already(store: Store, *, stored: bool) -> None:
+    with LedgerWriter(store) as writer:
+        capture = Capture(store, KEY, writer)
+        if stored:
+            capture.start()
+        capture.keep(kept("a"))
+        assert not await capture.forget(RequestId("a"), "other")
+        assert await capture.forget(RequestId("a"), "default")
+        assert await capture.recall(RequestId("a"), "default") is None
+        assert not await capture.forget(RequestId("a"), "default")
+        if not stored:
+            capture.start()
+        capture.close()
+    assert read_content(store, KEY, "a", now=datetime.now(UTC)) is None
+    with closing(sqlite3.connect(store.path)) as connection:
+        assert connection.execute("SELECT count(*) FROM contents").fetchone() == (0,)

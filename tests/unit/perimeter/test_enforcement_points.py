@@ -72,7 +72,7 @@ def body_of(content: object, **fields: object) -> bytes:
 
 def call(content: object, *, labels: Sequence[str] = (), tenant: str = "default", **fields: object) -> Call:
     return Call(
-        dialect=CHAT,
+        form=CHAT,
         body=body_of(content, **fields),
         principal=Principal(tenant=tenant),
         labels=tuple(Labelled(Label(name), "header") for name in labels),

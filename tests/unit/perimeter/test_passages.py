@@ -79,12 +79,67 @@ def test_messages_of_one_role_that_follow_one_another_are_one_run() -> None:
         {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
         {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,AAAA"}},
         {"fileData": {"fileUri": "gs://x", "mimeType": "image/png"}},
+        {"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}},
+        {"type": "document", "source": {"type": "url", "url": "https://example.org/a.pdf"}},
+        {"type": "document", "source": {"type": "file", "file_id": "file_1"}},
+        {"type": "input_image", "image_url": "https://example.org/a.png"},
+        {"type": "input_file", "file_url": "https://example.org/a.pdf"},
+        {"type": "input_file", "file_data": "AAAA", "filename": "a.pdf"},
+        [1, 2, 3],
     ],
 )
-def test_what_cannot_be_read_is_told(part: dict[str, Any]) -> None:
-    found = passages({"messages": [{"role": "user", "content": [part]}]})
+@pytest.mark.parametrize("field", ["messages", "contents", "input"])
+def test_what_cannot_be_read_is_told(part: dict[str, Any] | list[int], field: str) -> None:
+    if isinstance(part, list):
+        assert passages({"input": part}).unreadable == [("input",)]
+        assert passages({"input": ["text", part]}).unreadable == [("input", 1)]
+        return
+    found = passages({field: [{"role": "user", "content": [part]}]})
     assert found.unreadable
     assert not any(passage.text == "AAAA" for passage in found.texts)
+
+
+@pytest.mark.parametrize("name", ["encrypted_content", "signature", "thoughtSignature"])
+def test_what_a_provider_wants_back_unchanged_is_looked_at_and_never_replaced_in(name: str) -> None:
+    found = passages({"messages": [{"role": "assistant", "content": [{"type": "x", name: "a canary"}]}]})
+    [passage] = [passage for passage in found.texts if passage.text == "a canary"]
+    assert passage.fixed
+
+
+def test_the_name_of_an_argument_is_no_content() -> None:
+    schema = {"type": "object", "properties": {"image_url": {"type": "string"}, "file_id": {"type": "string"}}}
+    assert not passages({"tools": [{"type": "function", "name": "f", "parameters": schema}]}).unreadable
+
+
+@pytest.mark.parametrize("body", [{"input": "a canary"}, {"content": {"parts": [{"text": "a canary"}]}}])
+def test_a_single_text_is_said(body: dict[str, Any]) -> None:
+    [passage] = passages(body).texts
+    assert passage.text == "a canary"
+    assert passage.is_said
+
+
+def test_the_texts_of_several_requests_are_one_run() -> None:
+    requests = [{"model": "models/m", "content": {"parts": [{"text": text}]}} for text in ("a", "b")]
+    said = [passage for passage in passages({"requests": requests}).texts if passage.is_said]
+    assert [(passage.text, passage.message) for passage in said] == [("a", 0), ("b", 0)]
+
+
+def test_a_request_within_a_request_is_walked_as_one() -> None:
+    inner = {"contents": [{"role": "user", "parts": [{"text": "a canary"}]}], "systemInstruction": {"parts": "x"}}
+    found = passages({"generateContentRequest": inner})
+    assert [(passage.text, passage.is_said, passage.frame) for passage in found.texts if passage.text != "user"] == [
+        ("a canary", True, False),
+        ("x", False, True),
+    ]
+
+
+@pytest.mark.parametrize("name", ["isthmus_labels", "isthmus-labels"])
+def test_labels_of_a_body_hold_for_all_in_it(name: str) -> None:
+    body = {"input": "x", "metadata": {"isthmus-labels": "pii"}, name: ["phi"]}
+    found = passages(body)
+    assert all("phi" in passage.declared for passage in found.texts)
+    assert name not in body
+    assert body["metadata"] == {"isthmus-labels": "pii"}
 
 
 def test_text_by_value_is_read() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.fakes.keeper import MemoryKeeper
 from tests.fakes.recorder import MemoryRecorder
 from tests.fakes.rules import WordDetector, offer, policy, rule
 from tests.fakes.sender import DONE, Behaviour, FakeResponse, FakeSender, completion, delta
@@ -62,7 +63,7 @@ def echo(_: Offer, request: WireRequest) -> FakeResponse:
 def call(content: Any, *, labels: Sequence[str] = (), tenant: str = "default", **fields: object) -> Call:
     messages = content if isinstance(content, list) and "role" in content[0] else [{"role": "user", "content": content}]
     return Call(
-        dialect=dialect_of("openai-chat"),
+        form=dialect_of("openai-chat"),
         body=msgspec.json.encode({"model": "w", "messages": messages, **fields}),
         principal=Principal(tenant=tenant),
         labels=tuple(Labelled(Label(name), "header") for name in labels),
@@ -408,34 +409,23 @@ async def test_many_requests_at_once_do_not_wait_for_one_another(lineage: Lineag
 # ------------------------------------------------------------------------------------------------------- kept content
 
 
-class Shelf:
-    """Fulfils `domain.ports.Keeper`."""
-
-    def __init__(self) -> None:
-        self.kept: list[tuple[object, ...]] = []
-
-    def keep(self, *what: object) -> bool:
-        self.kept.append(what)
-        return True
-
-
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("days", [None, 30.0])
 async def test_what_is_said_is_kept_where_the_workload_asks_for_it_and_nowhere_else(
     stream: bool, days: float | None
 ) -> None:
     scene = Scene()
-    shelf = Shelf()
+    keeper = MemoryKeeper()
     workload = replace(scene.road.roster.workloads["w"], keep_days=days)
     roster = replace(scene.road.roster, workloads={"w": workload})
-    scene.road = Road(roster, scene.sender, scene.ledger, scene.gate, keeper=shelf)
+    scene.road = Road(roster, scene.sender, scene.ledger, scene.gate, keeper=keeper)
     await scene.ask(call(f"write to {EMAIL}", stream=stream))
     if days is None:
-        assert shelf.kept == []
+        assert keeper.kept == []
         return
-    [(request, tenant, name, labels, asked, answered, expires)] = shelf.kept
-    assert (request, tenant, name, labels) == (scene.ledger.entry.id, "default", "w", ["pii"])
-    assert EMAIL in str(asked)
-    assert answered == f"write to {EMAIL}"
-    assert isinstance(expires, datetime)
-    assert timedelta(days=29) < expires - datetime.now(UTC) < timedelta(days=31)
+    [kept] = keeper.kept
+    assert (kept.request, kept.tenant, kept.workload, kept.labels) == (scene.ledger.entry.id, "default", "w", ("pii",))
+    assert kept.firm == ()  # what was found is found again
+    assert EMAIL in kept.request_text
+    assert kept.answer_text == f"write to {EMAIL}"
+    assert timedelta(days=29) < kept.expires - datetime.now(UTC) < timedelta(days=31)

@@ -58,7 +58,7 @@ def call(*, stream: bool = False, **fields: object) -> Call:
     if stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     return Call(
-        dialect=dialect_of("openai-chat"),
+        form=dialect_of("openai-chat"),
         body=msgspec.json.encode(body),
         principal=Principal(team="red"),
         arrived=0.0,
