@@ -202,7 +202,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
             road,
             keyring.in_force,
             limits=settings.batches,
-            idle=lambda offer: road.health.of(offer).lane.is_idle,
+            idle=lambda offer: road.health.is_idle(offer),  # noqa: PLW0108 - the board is another after a while
         )
         gateway = Gateway(
             road,

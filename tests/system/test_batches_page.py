@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.fakes.upstream import WORDS, upstream
 from tests.system.process import running
-from tests.system.with_batches import WithBatches
+from tests.system.process import Isthmus
 
 PAGE = Path(__file__).parents[2] / "docs/how-to/run-batches.md"
 SAID = "".join(WORDS)
@@ -23,7 +23,7 @@ def examples() -> list[str]:
 def test_the_examples_print_the_answers(tmp_path: Path, examples: list[str]) -> None:
     with upstream() as offer:
         settings = f'[offers.far]\nprovider = "vllm"\nmodel = "m"\nurl = "{offer.url}"\n'
-        with running(WithBatches(tmp_path, settings + '[workloads.triage]\noffers = ["far"]\n')) as isthmus:
+        with running(Isthmus(tmp_path, settings + '[workloads.triage]\noffers = ["far"]\n')) as isthmus:
             printed = []
             for example in examples:
                 out = StringIO()

@@ -12,7 +12,7 @@ from openai import OpenAI
 from tests.fakes.batch_scene import chat_lines
 from tests.fakes.upstream import Upstream, upstream
 from tests.system.process import running
-from tests.system.with_batches import WithBatches
+from tests.system.process import Isthmus
 
 from isthmus.batches.limits import BatchLimits
 
@@ -37,7 +37,7 @@ def answered(offer: Upstream, count: int) -> None:
 def test_no_kill_loses_a_line_or_tells_one_twice(tmp_path: Path) -> None:
     texts = [f"line {number}" for number in range(LINES)]
     with upstream("slow") as offer:
-        isthmus = WithBatches(tmp_path, settings(offer.url))
+        isthmus = Isthmus(tmp_path, settings(offer.url))
         with (
             running(isthmus),
             OpenAI(base_url=f"http://127.0.0.1:{isthmus.port}/v1", api_key="none", max_retries=3) as client,

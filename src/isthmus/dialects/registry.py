@@ -24,6 +24,12 @@ _WHOLE: dict[str, tuple[Operation, str, str, str]] = {
     "gemini-batch-embed": ("embed", "gemini-generate", "isthmus.dialects.embeddings.gemini", "GEMINI_BATCH_EMBED"),
     "gemini-embed": ("embed", "", "isthmus.dialects.embeddings.gemini", "GEMINI_EMBED"),
     "openai-moderations": ("moderate", "openai-chat", "isthmus.dialects.moderations.openai", "OPENAI_MODERATIONS"),
+    "openai-responses-count": (
+        "count_tokens",
+        "openai-responses",
+        "isthmus.dialects.counting.openai",
+        "OPENAI_RESPONSES_COUNT",
+    ),
     "anthropic-count": ("count_tokens", "anthropic-messages", "isthmus.dialects.counting.anthropic", "ANTHROPIC_COUNT"),
     "gemini-count": ("count_tokens", "gemini-generate", "isthmus.dialects.counting.gemini", "GEMINI_COUNT"),
 }

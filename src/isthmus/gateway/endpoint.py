@@ -91,8 +91,13 @@ def asked(head: RequestHead) -> Asked:
         InvalidRequest: the target is no address.
     """
     client = _client(head)
-    known = _usual().get((head.target, client))
-    return known if known is not None else _asked(_path(head.target), client)
+    known = _usual().get((head.method, head.target, client))
+    return known if known is not None else _asked(_path(head.target), client, method_of(head))
+
+
+def method_of(head: RequestHead) -> str:
+    """The method by which endpoints are found: what is asked for with HEAD is what GET would get."""
+    return "GET" if head.method == b"HEAD" else head.method.decode("ascii")
 
 
 def vendor_of(head: RequestHead) -> Vendor:
@@ -120,28 +125,34 @@ def query_of(target: bytes) -> Mapping[str, str]:
 
 
 @cache
-def _usual() -> Mapping[tuple[bytes, Vendor], Asked]:
-    """Targets without parameters, which need no reading."""
+def _usual() -> Mapping[tuple[bytes, bytes, Vendor], Asked]:
+    """Methods and targets without parameters, which need no reading."""
     return {
-        (endpoint.path.encode("ascii"), client): _asked(endpoint.path, client)
+        (endpoint.method.encode("ascii"), endpoint.path.encode("ascii"), client): _asked(
+            endpoint.path, client, endpoint.method
+        )
         for endpoint in endpoints()
         if "{" not in endpoint.path
         for client in DROP_IN
     }
 
 
-def _asked(path: str, client: Vendor) -> Asked:
+def _asked(path: str, client: Vendor, method: str) -> Asked:
     for vendor in DROP_IN:
         if path.startswith(f"/{vendor}/"):
             below = path.removeprefix(f"/{vendor}")
             found = _at(below, vendor)
             # Clients whose base address ends in the version, as OpenAI's does, are given one without it as often.
             return Asked(vendor, found or _at(f"/v1{below}", vendor))
-    likely: tuple[Vendor, ...] = (client, *(vendor for vendor in DROP_IN if vendor != client))
-    for vendor in (*likely, "isthmus"):
+    likely: tuple[Vendor, ...] = (client, *(vendor for vendor in DROP_IN if vendor != client), "isthmus")
+    first: Asked | None = None
+    for vendor in likely:
         if found := _at(path, vendor):
-            return Asked(vendor, found)
-    return Asked("gemini" if path.startswith("/v1beta") else client, {})
+            # A model's name may have a colon in it: what Google's clients POST to matches `GET /v1/models/{model}`.
+            if method in found:
+                return Asked(vendor, found)
+            first = first or Asked(vendor, found)
+    return first or Asked("gemini" if path.startswith("/v1beta") else client, {})
 
 
 def _at(path: str, vendor: Vendor) -> dict[str, tuple[Endpoint, Params]]:

@@ -17,7 +17,7 @@ from isthmus.dialects.dialect import Form
 from isthmus.domain.errors import InvalidRequest, IsthmusError, MethodNotAllowed, Overloaded, UnknownPath
 from isthmus.domain.principal import Key
 from isthmus.gateway.connection import Connection, Work
-from isthmus.gateway.endpoint import asked, query_of, vendor_of
+from isthmus.gateway.endpoint import asked, method_of, query_of, vendor_of
 from isthmus.gateway.headers import EVENT_STREAM, JSON, RequestHead, answer_lines
 from isthmus.gateway.keyring import ANYONE, KeyRing
 from isthmus.gateway.refusal import own_fault, refusal, shape_of
@@ -79,7 +79,7 @@ class Gateway:
 
     def _admit(self, head: RequestHead) -> Work:
         found = asked(head)
-        method = "GET" if head.method == b"HEAD" else head.method.decode("ascii")
+        method = method_of(head)
         if method not in found.endpoints:
             if found.endpoints:
                 return _takes_only(found.endpoints, shape_of(found.vendor))

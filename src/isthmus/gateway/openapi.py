@@ -195,7 +195,7 @@ def _parameters(same: Sequence[_Described]) -> list[dict[str, Any]]:
     if first.operation.takes is not None:
         said += [{"$ref": f"#/components/parameters/{name}"} for name in _ASKING_HEADERS]
     if any(one.endpoint.vendor == "anthropic" for one in same):
-        said.append({"name": "anthropic-version", "in": "header", "schema": {"type": "string", "minLength": 1}})
+        said.append({"name": "anthropic-version", "in": "header", "schema": _TEXT})
     for name, schema in (first.operation.query or {}).items():
         said.append({"name": name, "in": "query", "schema": schema})
     return said

@@ -41,7 +41,7 @@ class Operation:
 
 
 def _limit(most: int) -> Schema:
-    return {"type": "integer", "minimum": 1, "maximum": most}
+    return {"type": "integer", "minimum": 0, "maximum": 999_999_999, "description": f"{most} at most are given."}
 
 
 def _asks(summary: str, takes: str, answers: str, *also: str, query: Mapping[str, Schema] | None = None) -> Operation:

@@ -29,11 +29,12 @@ _COUNT: Schema = {"type": "integer", "minimum": 0}
 _FLAG: Schema = {"type": "boolean"}
 _ANY: Schema = {"type": "object"}
 _SECONDS: Schema = {"type": "integer", "description": "Seconds since 1970."}
+_KEPT: Schema = {"type": "integer", "minimum": 3600, "maximum": 30 * 24 * 3600, "description": "Seconds."}
 _TIME: Schema = {"type": "string", "format": "date-time"}
 
 _LABEL = "[a-z0-9][a-z0-9._-]{0,62}"
-LABELS: Schema = {"type": "string", "pattern": f"^{_LABEL}(, ?{_LABEL})*$"}
-"""Labels with commas between."""
+LABELS: Schema = {"type": "string", "pattern": f"^ *({_LABEL})? *(, *({_LABEL})? *)*$"}
+"""Labels with commas between; where nothing stands, no label is meant."""
 CONVERSATION: Schema = {"type": "string", "maxLength": CONVERSATION_LIMIT}
 
 
@@ -47,7 +48,7 @@ def _object(needed: Mapping[str, Schema], more: Mapping[str, Schema] | None = No
     return {"type": "object", "properties": {**needed, **(more or {})}, "required": list(needed)}
 
 
-def _exact(needed: Mapping[str, Schema], more: Mapping[str, Schema] | None = None) -> Schema:
+def _exact(needed: Mapping[str, Schema], more: Mapping[str, Schema] | None = None) -> dict[str, Any]:
     """An object of which all is said."""
     return {**_object(needed, more), "additionalProperties": False}
 
@@ -125,7 +126,7 @@ _REQUESTS: Mapping[str, Schema] = {
         {
             "stream": _or_null(_FLAG),
             "stream_options": _or_null(_object({}, {"include_usage": _or_null(_FLAG)})),
-            "tools": _or_null(_list(_ANY)),
+            "tools": _or_null({"type": "array"}),
             "response_format": _or_null(_object({"type": _TEXT})),
             "logprobs": _or_null(_FLAG),
             "n": _or_null({"type": "integer", "minimum": 1}),
@@ -139,7 +140,7 @@ _REQUESTS: Mapping[str, Schema] = {
         {"model": _MODEL, "input": {"anyOf": [_SOME_TEXT, _list(_ANY)]}},
         {
             "stream": _or_null(_FLAG),
-            "tools": _or_null(_list(_ANY)),
+            "tools": _or_null({"type": "array"}),
             "text": _or_null(_object({}, {"format": _or_null(_object({}, {"type": _or_null(_TEXT)}))})),
             "reasoning": _or_null(_object({}, {"effort": _or_null(_TEXT), "summary": _or_null(_TEXT)})),
             "include": _or_null(_list(_TEXT)),
@@ -175,7 +176,7 @@ _REQUESTS: Mapping[str, Schema] = {
         {
             "max_tokens": _or_null(_NUMBER),
             "stream": _or_null(_FLAG),
-            "tools": _or_null(_list(_ANY)),
+            "tools": _or_null({"type": "array"}),
             "output_config": _or_null(_object({}, {"format": _or_null(_ANY)})),
             "thinking": _or_null(_object({"type": _TEXT})),
             "metadata": _OWN_METADATA,
@@ -184,7 +185,7 @@ _REQUESTS: Mapping[str, Schema] = {
     "GenerateContentRequest": _object(
         {"contents": _list(_ANY, least=1)},
         {
-            "tools": _or_null(_list(_ANY)),
+            "tools": _or_null({"type": "array"}),
             "generationConfig": _or_null(
                 _object(
                     {},
@@ -227,9 +228,16 @@ _REQUESTS: Mapping[str, Schema] = {
         },
         {
             "expires_after[anchor]": _const("created_at"),
-            "expires_after[seconds]": {"type": "integer", "minimum": 3600, "maximum": 2592000},
+            "expires_after[seconds]": _KEPT,
+            "expires_after": _object({"anchor": _const("created_at"), "seconds": _KEPT}),
         },
-    ),
+    )
+    | {
+        "dependentRequired": {
+            "expires_after[anchor]": ["expires_after[seconds]"],
+            "expires_after[seconds]": ["expires_after[anchor]"],
+        }
+    },
     "BatchRequest": _object(
         {
             "input_file_id": _TEXT,
@@ -246,14 +254,7 @@ _REQUESTS: Mapping[str, Schema] = {
                     "additionalProperties": {"type": "string", "maxLength": 512},
                 }
             ),
-            "output_expires_after": _or_null(
-                _object(
-                    {
-                        "anchor": _const("created_at"),
-                        "seconds": {"type": "integer", "minimum": 3600, "maximum": 2592000},
-                    }
-                )
-            ),
+            "output_expires_after": _or_null(_object({"anchor": _const("created_at"), "seconds": _KEPT})),
         },
     ),
     "MessageBatchRequest": _object(

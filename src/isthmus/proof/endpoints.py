@@ -100,6 +100,7 @@ ENDPOINTS = (
     Endpoint("anthropic-messages", "", stream=True),
     Endpoint("gemini-generate", "", metadata="labels"),
     Endpoint("gemini-generate", "", stream=True, metadata="labels"),
+    Endpoint("openai-responses-count", "/v1"),
     Endpoint("anthropic-count", ""),
     Endpoint("gemini-count", "", metadata="labels"),
     Endpoint("openai-embeddings", "/v1"),

@@ -380,4 +380,6 @@ class Road:
 def _can_count(decision: Decision) -> bool:
     """Whether the first choice counts tokens; where it cannot, an estimate is made here, and nothing crosses."""
     offer = decision.route[0].offer
-    return offer.engine is None and offer.path is None and offered("count_tokens", offer.dialect) is not None
+    if offer.engine is not None or offer.path is not None:
+        return False
+    return any(offered("count_tokens", dialect) is not None for dialect in (offer.dialect, *offer.also))

@@ -43,7 +43,9 @@ class WholePlan:
         for dialect in (offer.dialect, *offer.also):
             if offered(self._client.operation, dialect) is self._client:
                 return _Passed(self._client, self._body, self._facts, offer.model)
-        form = offered(self._client.operation, offer.dialect)
+        form = next(
+            filter(None, (offered(self._client.operation, name) for name in (offer.dialect, *offer.also))), None
+        )
         if form is None:
             raise Unsupported(f"The dialect {offer.dialect} has no {_ASKED[self._client.operation]}.")
         if self._decoded is None:

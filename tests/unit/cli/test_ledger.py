@@ -53,7 +53,15 @@ def test_tail_gives_json_one_object_a_line_with_exact_values(store: Store) -> No
     assert len(records) == 4
     whole = next(record for record in records if record["id"] == "req-0")
     assert whole["cost"] == "0.00123456"
-    assert whole["usage"] == {"input": 700, "cached": 200, "cache_written": 100, "output": 120, "reasoning": 20}
+    assert whole["usage"] == {
+        "input": 700,
+        "cached": 200,
+        "cache_written": 100,
+        "output": 120,
+        "reasoning": 20,
+        "audio_input": 0,
+        "audio_output": 0,
+    }
     assert whole["attempts"][0]["error"] == "upstream_error"
     assert (whole["writer"], whole["seq"], whole["total"]) == (1, 1, 1.5)
     crashed = next(record for record in records if record["id"] == "cut-off")

@@ -45,7 +45,7 @@ _EMPTY_SCHEMA = {"type": "object", "properties": {}}
 FORGIVEN: Mapping[str, frozenset[str]] = {
     "cache": frozenset({"cache"}),
     "message.cache": frozenset({"cache"}),
-    "message.role": frozenset({"developer"}),
+    "message.role": frozenset({"developer", "said"}),
     "message.name": frozenset({"names"}),
     "message.signature": frozenset({"signatures"}),
     "message.call.signature": frozenset(),
@@ -62,6 +62,7 @@ FORGIVEN: Mapping[str, frozenset[str]] = {
     "message.call.id": frozenset({"said"}),
     "tools.strict": frozenset({"tools.strict"}),
     "tool_choice": frozenset({"tool_choice"}),
+    "parallel_tool_calls": frozenset({"parallel"}),
     "response_format": frozenset({"format", "format.schema", "format.name", "format.strict"}),
     "response_format.name": frozenset({"format.name"}),
     "response_format.description": frozenset({"format.description", "format.schema"}),
@@ -119,7 +120,8 @@ def of_request(request: CompletionRequest) -> Facets:
         "n": request.n or 1,
         "logprobs": (bool(request.logprobs), (request.top_logprobs or 0) if request.logprobs else 0),
         "effort": _effort(request),
-        "budget": None if thinking is None or thinking.budget in (0, -1) else thinking.budget,
+        # Two ways to say one thing: beside an effort, a budget says nothing that must arrive.
+        "budget": None if thinking is None or thinking.effort or thinking.budget in (0, -1) else thinking.budget,
         "show": thinking is not None and bool(thinking.show),
         "user": request.user,
         "metadata": request.metadata or {},

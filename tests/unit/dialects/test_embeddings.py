@@ -141,3 +141,11 @@ def test_an_error_with_status_200_is_a_failure() -> None:
         for junk in (b"", b"[]", b"{}", b'{"data":1'):
             with pytest.raises(UpstreamMalformed):
                 form.read_usage(junk)
+
+
+@pytest.mark.parametrize("form", [GEMINI_EMBED, GEMINI_BATCH_EMBED])
+def test_a_field_that_nobody_reads_is_refused_since_it_may_be_a_label(form: Any) -> None:
+    one = {"content": {"parts": [{"text": "a"}]}}
+    asked = {"requests": [one]} if form is GEMINI_BATCH_EMBED else one
+    with pytest.raises(Unsupported, match="metadata"):
+        form.read_facts(body(**asked, metadata={"isthmus-labels": "phi"}))

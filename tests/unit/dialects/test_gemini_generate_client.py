@@ -208,9 +208,7 @@ def test_a_proof_of_another_provider_comes_back_through_the_client(client: genai
     client.models.generate_content(model="triage", contents=["hi", first.candidates[0].content, result])
     thought = server.request.messages[1].parts[0]
     assert thought == Reasoning(text="hm", signature="sig/+=", minted_by="anthropic-messages")
-    assert server.request.messages[2].parts[0] == ToolResult(
-        call_id="weather", name="weather", parts=(Text(text="sunny"),)
-    )
+    assert server.request.messages[2].parts[0] == ToolResult(call_id="c1", name="weather", parts=(Text(text="sunny"),))
     adapted = Adapted()
     said = json.loads(DIALECT.encode_request(server.request, model="gemini-3", adapted=adapted))
     assert "message.signature: left out, made by anthropic-messages" in adapted.text

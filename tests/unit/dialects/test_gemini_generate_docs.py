@@ -86,7 +86,8 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         {"tools": (F,), "tool_choice": ToolChoice(mode=mode, name="f" if mode == "named" else None)}
         for mode in ("auto", "none", "required", "named")
     ],
-    "no parallel calls": [{"tools": (F,), "parallel_tool_calls": False}],
+    "no parallel calls": [{"tools": (F, Tool(name="h")), "parallel_tool_calls": False}],
+    "no parallel calls of one tool": [{"tools": (F,), "parallel_tool_calls": False}],
     "tool calls": [says(SIGNED, role="assistant")],
     "tool calls without a signature": [says(ToolCall(id="a", name="f", arguments=""), role="assistant")],
     "signatures of Gemini": [says(Text(text="x", signature="c2ln", minted_by="gemini-generate"), role="assistant")],

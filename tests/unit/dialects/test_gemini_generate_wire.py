@@ -198,9 +198,8 @@ USER = Message(role="user", parts=(Text(text="hi"),))
     ("fields", "param"),
     [
         ({"logit_bias": {"1": 1.0}}, "logit_bias"),
-        ({"parallel_tool_calls": False, "tools": (Tool(name="f"),)}, "parallel_tool_calls"),
+        ({"parallel_tool_calls": False, "tools": (Tool(name="f"), Tool(name="g"))}, "parallel_tool_calls"),
         ({"service_tier": "scale"}, "service_tier"),
-        ({"messages": (USER, Message(role="system", parts=(Text(text="late"),)))}, "messages[1].role"),
         ({"messages": (Message(role="user", name="ann", parts=(Text(text="x"),)),)}, "messages[0].name"),
         (
             {"messages": (USER, Message(role="assistant", parts=(Reasoning(encrypted="AA=="),)))},

@@ -49,7 +49,7 @@ def decoded(**fields: Any) -> CompletionRequest:
 
 def returned(**fields: Any) -> dict[str, Any]:
     """A request's fields after decoding and encoding, for a model whose servers take all of them."""
-    body: dict[str, Any] = json.loads(OPENAI_CHAT.encode_request(decoded(**fields), model="claude"))
+    body: dict[str, Any] = json.loads(OPENAI_CHAT.encode_request(decoded(**fields), model="claude or gemini"))
     return body | {"model": "m"}
 
 
@@ -195,6 +195,16 @@ def test_marks_go_to_models_whose_servers_take_them_and_to_no_others() -> None:
         sent = OPENAI_CHAT.encode_request(marked, model=model, adapted=adapted)
         assert (b"cache_control" in sent) == taken
         assert ("cache" in adapted.text) != taken
+
+
+def test_proofs_of_google_go_to_its_own_models_and_to_no_others() -> None:
+    call = ToolCall(id="c", name="f", arguments="{}", signature="proof", minted_by="gemini-generate")
+    asked = CompletionRequest(model="w", messages=(Message(role="assistant", parts=(call,)),))
+    for model, taken in (("google/gemini-3.8-flash", True), ("gpt-5.4-mini", False)):
+        adapted = Adapted()
+        sent = OPENAI_CHAT.encode_request(asked, model=model, adapted=adapted)
+        assert (b"thought_signature" in sent) == taken
+        assert ("signature" in adapted.text) != taken
 
 
 def test_both_forms_of_cache_marks_are_marks() -> None:

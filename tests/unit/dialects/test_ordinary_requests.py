@@ -105,7 +105,8 @@ def test_a_cache_mark_at_a_message_is_one_at_its_last_part() -> None:
     assert said["messages"][0]["content"] == [{"type": "text", "text": "Hello", "cache_control": mark}]
 
 
-def test_serial_calls_of_tools_cannot_be_asked_of_gemini() -> None:
+def test_serial_calls_of_several_tools_cannot_be_asked_of_gemini() -> None:
+    other = {"type": "function", "function": {"name": "g"}}
     with pytest.raises(Unsupported) as caught:
-        sent(GEMINI_GENERATE, tools=[TOOL], parallel_tool_calls=False)
+        sent(GEMINI_GENERATE, tools=[TOOL, other], parallel_tool_calls=False)
     assert caught.value.param == "parallel_tool_calls"

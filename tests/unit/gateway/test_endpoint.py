@@ -57,6 +57,12 @@ def test_a_drop_in_prefix_serves_its_vendor_alone() -> None:
     assert not asked(head("/openai/v1/messages")).endpoints
 
 
+@pytest.mark.parametrize("verb", ["generateContent", "streamGenerateContent", "countTokens", "embedContent"])
+def test_a_path_of_google_is_found_by_its_method_where_no_header_says_whose_client_asks(verb: str) -> None:
+    """`/v1/models/m:embedContent` could be the name of a model, too, which OpenAI's clients would ask for with GET."""
+    assert meant(f"/v1/models/m:{verb}?key=secret") == ("gemini", f"/v1/models/{{model}}:{verb}", {"model": "m"})
+
+
 def test_slashes_hosts_and_escapes_change_nothing() -> None:
     assert meant("/v1/messages/") == meant("/v1/messages") == meant("http://host:1/v1/messages")
     assert meant("/v1beta/models/a%20b:countTokens")[2] == {"model": "a b"}

@@ -172,7 +172,8 @@ workloads = ["default"]
 """
     settings = written(tmp_path, SMALL + key)
     proof = await proved(settings)
-    assert of(proof, "phi", "key") == {("gpt", "held"), ("home", "crossed")}
+    # Where tokens are only estimated nothing crosses to `home` either.
+    assert of(proof, "phi", "key") == {("gpt", "held"), ("home", "crossed"), ("home", "held")}
     assert unexpected(proof) == []
 
 

@@ -104,6 +104,9 @@ def encode_messages(messages: Sequence[Message], adapted: Adapted) -> dict[str, 
             content = encode_blocks(parts, f"{where}.content", adapted)
             wire.append(merged({"role": _role(told), "content": content}, own))
         after_results = told.role == "tool"
+    if system and not wire:  # there has to be a message, and nobody else says anything
+        adapted.note("message.role", "system said as user, where nobody else says anything")
+        wire.append({"role": "user", "content": said.pop("system")})
     return said | {"messages": wire}
 
 

@@ -81,6 +81,9 @@ class GeminiEmbed:
         if not self._batch:
             return _decoded([fields])
         requests = fields.items("requests")
+        if fields.rest:  # among them may be a label that is meant for us
+            field = next(iter(fields.rest))
+            raise Unsupported(f"{field} is not known here.", param=field)
         if not requests:
             raise InvalidRequest("requests must be a list with at least one request.", param="requests")
         if len(requests) > MOST_INPUTS:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from isthmus.dialects.complaint import UNREADABLE
+from isthmus.dialects.counts import count
 from isthmus.dialects.fields import Fields, left_over, merged
 from isthmus.dialects.gemini_generate.answers import (
     Logprobs,
@@ -138,6 +139,8 @@ def encode(completion: Completion) -> bytes:
         said["usageMetadata"] = msgspec.to_builtins(from_domain(completion.usage))
         if isinstance(told := more.get("usageMetadata"), dict):  # the provider's own lists say more than ours
             said["usageMetadata"] |= {name: value for name, value in told.items() if isinstance(value, list)}
+            # What the provider's tools read is told beside the prompt, and counts as input here.
+            said["usageMetadata"]["promptTokenCount"] -= count(told.get("toolUsePromptTokenCount"))
     return msgspec.json.encode(merged(said, more))
 
 

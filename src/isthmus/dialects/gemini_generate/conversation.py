@@ -100,7 +100,7 @@ def encode_contents(messages: Sequence[Message], model: str, adapted: Adapted) -
     """The fields `systemInstruction` and `contents`.
 
     Raises:
-        Unsupported: a system message after the head of the conversation, a name, or a part that cannot be said.
+        Unsupported: a name, or a part that cannot be said.
     """
     said: dict[str, Json] = {}
     system: list[dict[str, Json]] = []
@@ -118,16 +118,15 @@ def encode_contents(messages: Sequence[Message], model: str, adapted: Adapted) -
         parts = encoding.parts(saying(message.parts) or message.parts, f"{where}.content")
         if not parts:  # nothing is left of thoughts that only their maker can read
             continue
-        if message.role in ("system", "developer"):
-            if contents:
-                raise Unsupported(
-                    f"{where}: in {NAME}, the dialect of this offer, system messages come before all others.",
-                    param=f"{where}.role",
-                )
+        if message.role in ("system", "developer") and not contents:
             if message.role == "developer":
                 adapted.note("message.role", "developer said as system")
             system += parts
-        elif after_results and message.role in ("tool", "user"):
+            continue
+        if message.role in ("system", "developer"):
+            # Not moved to the head: what was cached of the conversation would be lost with every such message.
+            adapted.note("message.role", f"{message.role} said as user, after the head of the conversation")
+        if after_results and message.role != "assistant":
             contents[-1]["parts"] += parts
             contents[-1] = merged(contents[-1], own)
         else:

@@ -230,7 +230,7 @@ def _decode_result(fields: Fields) -> ToolResult:
             parts += _texts(told)
         case {"error": told, **others} if not others:
             is_error = True
-            parts += _texts(told)
+            parts += [] if told == "" else _texts(told)
         case {} as told:
             parts += _texts(told) if told else []
     for at, item in enumerate(response.items("parts") or ()):
@@ -328,11 +328,16 @@ class ToOffer:
         self.adapted.note("message.signature", f"left out, made by {minted_by}")
 
     def _media_and_context(self, part: Media, where: str) -> list[dict[str, Json]]:
-        said = [self._finished(self._media(part, where), None, part.extra, where)]
-        if isinstance(part, Document) and part.context is not None:
-            self.adapted.note("message.document.context", "said as text before the document")
-            said.insert(0, {"text": part.context})
-        return said
+        return [*({"text": context} for context in self._context(part)), self._alone(part, where)]
+
+    def _context(self, part: Media) -> list[str]:
+        if not isinstance(part, Document) or part.context is None:
+            return []
+        self.adapted.note("message.document.context", "said as text before the document")
+        return [part.context]
+
+    def _alone(self, part: Media, where: str) -> dict[str, Json]:
+        return self._finished(self._media(part, where), None, part.extra, where)
 
     def _media(self, part: Media, where: str) -> dict[str, Json]:
         """By value, or by address: Google fetches public addresses itself.
@@ -384,11 +389,12 @@ class ToOffer:
                 if media:
                     self.adapted.note("message.result", "images and other media behind the texts")
             else:
-                media += self._media_and_context(item, inner)
+                texts += self._context(item)
+                media.append(self._alone(item, inner))
         key = "error" if part.is_error else "output"
         response: dict[str, Json] = {}
         if texts or part.is_error:
-            response[key] = texts[0] if len(texts) == 1 else texts
+            response[key] = texts if len(texts) > 1 else "".join(texts)
         said: dict[str, Json] = {"id": part.call_id, "name": name, "response": response}
         if media:
             said["parts"] = media

@@ -254,7 +254,9 @@ def encode(request: CompletionRequest, model: str, adapted: Adapted) -> bytes:
     """
     if request.logit_bias:
         raise Unsupported(f"logit_bias cannot be said in {NAME}, the dialect of this offer.", param="logit_bias")
-    if request.parallel_tool_calls is False and request.tools:
+    if request.parallel_tool_calls is False and len(request.tools) == 1:
+        adapted.note("parallel_tool_calls", "not said: there is one tool")
+    elif request.parallel_tool_calls is False and request.tools:
         raise Unsupported(
             f"Models called in {NAME}, the dialect of this offer, may always call several tools at once.",
             param="parallel_tool_calls",

@@ -65,7 +65,8 @@ def _decode(fields: Fields) -> Completion:
 
 
 def _decode_choice(fields: Fields, *, default_index: int) -> Choice:
-    message = fields.required_inner("message")
+    blocked = fields.rest.get("finish_reason") == "content_filter"  # then Azure sends no message at all
+    message = (fields.inner("message") if blocked else fields.required_inner("message")) or Fields({})
     message.rest.pop("role", None)
     parts = tuple(decode_assistant(message, from_offer=True))
     fields.put_back("message", message)

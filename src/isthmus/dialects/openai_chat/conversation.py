@@ -22,6 +22,7 @@ from isthmus.dialects.openai_chat.parts import (
     encode_image,
 )
 from isthmus.dialects.openai_chat.thoughts import decode_reasoning, encode_reasoning, returnable
+from isthmus.dialects.silence import is_silent
 from isthmus.domain.errors import InvalidRequest, Unsupported
 from isthmus.domain.message import (
     Audio,
@@ -101,11 +102,11 @@ def decode_assistant(fields: Fields, *, from_offer: bool = False) -> list[Part]:
         fields: of the message; those that are taken are gone from it.
         from_offer: whether it is an answer, whose proofs the provider made; a client's may be another's.
     """
-    if fields.rest.pop("audio", None) is not None:
+    if _says_something(fields.rest.pop("audio", None)):
         raise Unsupported(
             f"{fields.at('audio')} can only be sent to an offer that speaks {NAME} itself.", param=fields.at("audio")
         )
-    if fields.rest.pop("function_call", None) is not None:
+    if _says_something(fields.rest.pop("function_call", None)):
         raise Unsupported(
             f"{fields.at('function_call')} is of an older form of tools: use tool_calls.",
             param=fields.at("function_call"),
@@ -125,6 +126,11 @@ def decode_assistant(fields: Fields, *, from_offer: bool = False) -> list[Part]:
     if said == [Text(text="")] and (reasoning or calls or images or refusal):
         said = []  # how many clients and servers say that there is no text
     return [*reasoning, *said, *images, *([Refusal(text=refusal)] if refusal else []), *calls]
+
+
+def _says_something(field: Json) -> bool:
+    """Whether an object that is not always there is: Snowflake sends it with nothing in any of its fields."""
+    return any(field.values()) if isinstance(field, dict) else field is not None
 
 
 def _with_message_fields(text: Text, fields: Fields) -> Text:
@@ -185,6 +191,8 @@ def encode_messages(messages: Sequence[Message], adapted: Adapted) -> list[dict[
         rest = [part for part in message.parts if not isinstance(part, ToolResult)]
         if results and not rest:
             continue
+        if said and said[-1].get("tool_calls") and is_silent(message) and not more:
+            continue  # nothing may stand between calls and their results; Google's client ends streamed calls so
         role = "user" if message.role == "tool" else message.role
         if attached and role != "user":
             said.append({"role": "user", "content": attached})

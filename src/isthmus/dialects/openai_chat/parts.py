@@ -73,7 +73,7 @@ def _decode_part(fields: Fields) -> Part:
             return decode_audio_url(fields)
         case "file":
             return decode_file(fields)
-        case "input_file" | "video_url":
+        case "input_file" | "video_url" | "document_url" | "file_url":  # the last two are Mistral's and Perplexity's
             raise Unsupported(
                 f"{fields.path} is of type {kind}: it can only be sent to an offer that speaks {NAME} itself.",
                 param=fields.path,

@@ -12,9 +12,10 @@ from isthmus.dialects.complaint import UNREADABLE, invalid
 from isthmus.dialects.fields import Fields, merged
 from isthmus.dialects.foreign import own_fields
 from isthmus.dialects.once import fields_once
-from isthmus.dialects.openai_chat.cache import cache_fields, decode_cache, marked_for
+from isthmus.dialects.openai_chat.cache import cache_fields, decode_cache
 from isthmus.dialects.openai_chat.conversation import decode_messages, encode_messages
 from isthmus.dialects.openai_chat.name import NAME
+from isthmus.dialects.openai_chat.servers import taken_by
 from isthmus.domain.errors import InvalidRequest, Unsupported
 from isthmus.domain.message import (
     CompletionRequest,
@@ -99,7 +100,7 @@ def _refuse_what_only_passes_through(fields: Fields) -> None:
 
 
 def _decode_tool(fields: Fields) -> Tool:
-    if fields.required_text("type") != "function":
+    if fields.text("type") not in (None, "function"):  # Mistral's own client leaves it out
         raise Unsupported(
             f"{fields.at('type')} must be function: other kinds of tools can only be passed through to an offer that "
             f"speaks {NAME} itself.",
@@ -126,6 +127,8 @@ def _decode_tool_choice(fields: Fields) -> ToolChoice | None:
             return None
         case "auto" | "none" | "required" as mode:
             return ToolChoice(mode=cast("Literal['auto', 'none', 'required']", mode))
+        case "any":  # Mistral's word for it
+            return ToolChoice(mode="required")
         case {"type": "function", "function": {"name": str(name), **inner}, **outer} if not inner and not outer:
             return ToolChoice(mode="named", name=name)
         case {"type": "allowed_tools" | "custom"}:
@@ -244,7 +247,7 @@ def encode(request: CompletionRequest, *, model: str, adapted: Adapted | None = 
         Unsupported: the request says something that cannot be said here.
     """
     adapted = Adapted() if adapted is None else adapted
-    request = marked_for(model, request, adapted)
+    request = taken_by(model, request, adapted)
     own = dict(own_fields(request.extra, dialect=NAME, adapted=adapted))
     said: dict[str, Json] = {"model": model, "messages": encode_messages(request.messages, adapted)}
     if request.tools:

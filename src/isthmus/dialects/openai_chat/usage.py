@@ -34,10 +34,18 @@ class WireUsage(msgspec.Struct, omit_defaults=True):
             or count(self.cached_tokens)
         )
         written = count_in(self.prompt_tokens_details, "cache_write_tokens")
+        heard = count_in(self.prompt_tokens_details, "audio_tokens")
         reasoning = count_in(self.completion_tokens_details, "reasoning_tokens")
+        untold = count(self.total_tokens) - prompt - output
+        if heard and untold == heard:  # Mistral counts sound beside the prompt
+            prompt += untold
+            untold = 0
         # xAI counts reasoning beside the completion, not in it; its total tells (docs.x.ai, reasoning).
-        if reasoning > output or (reasoning and self.total_tokens == prompt + output + reasoning):
+        if reasoning > output or (reasoning and untold == reasoning):
             output += reasoning
+        elif not reasoning and untold > 0:  # Google's endpoint of this dialect tells thoughts in the total alone
+            reasoning = untold
+            output += untold
         cached = min(cached, prompt)
         return Usage(
             input=prompt,
@@ -45,13 +53,13 @@ class WireUsage(msgspec.Struct, omit_defaults=True):
             cache_written=min(written, prompt - cached),
             output=output,
             reasoning=reasoning,
-            audio_input=min(count_in(self.prompt_tokens_details, "audio_tokens"), prompt),
+            audio_input=min(heard, prompt),
             audio_output=min(count_in(self.completion_tokens_details, "audio_tokens"), output),
         )
 
 
 class _Choice(msgspec.Struct):
-    message: msgspec.Raw
+    index: Json = None
 
 
 class _Answer(msgspec.Struct):

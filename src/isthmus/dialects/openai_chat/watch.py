@@ -60,7 +60,9 @@ class EventReader:
         tail = self._tail
         tail += events
         if len(tail) > 2 * KEPT:
-            del tail[:-KEPT]
+            # The last event whole: Perplexity says all of the answer again in each, and no `[DONE]`.
+            last = max(tail.rfind(b"\n\n", 0, -4), tail.rfind(b"\n\r\n", 0, -4), 0)
+            del tail[: min(last, len(tail) - KEPT)]
         self._known = False
         return b'"error"' in events or _tells_usage(events)
 

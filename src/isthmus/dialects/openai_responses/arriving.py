@@ -50,7 +50,8 @@ class _Item(msgspec.Struct):
     call_id: str | None = None
     name: str | None = None
     namespace: str | None = None
-    arguments: str | None = None
+    arguments: Json = None
+    """Text, of a function's call; an object, of a search for tools."""
     input: str | None = None
     content: list[_Piece] | None = None
     summary: list[_Piece] | None = None
@@ -281,7 +282,7 @@ class Decoder:
                 if opened.custom:
                     arguments = as_arguments(opened.input if item.input is None else item.input)
                 else:
-                    arguments = "" if opened.said else item.arguments or ""
+                    arguments = "" if opened.said else _text(item.arguments)
                 if arguments:
                     events.append(ToolCallDelta(call=opened.call, arguments=arguments))
             case "message" if not opened.said:
@@ -297,6 +298,13 @@ class Decoder:
                     events.append(ReasoningDelta(text=text, encrypted=item.encrypted_content, minted_by=minted_by))
             case _:
                 pass
+
+
+def _text(arguments: Json) -> str:
+    """The arguments of a call of a function."""
+    if not isinstance(arguments, str | None):
+        raise UpstreamMalformed("The upstream sent arguments of a call that are no text.")
+    return arguments or ""
 
 
 def _thought(item: _Item) -> str:

@@ -30,6 +30,10 @@ TOKENS_PER_DOCUMENT = 3_000
 _NULL = msgspec.Raw(b"null")
 
 
+ANY_MODEL = "auto"
+"""The API lets a request leave the model out; then the workload of the key serves, as for one that asks for `auto`."""
+
+
 class _Format(msgspec.Struct):
     type: str | None = None
 
@@ -50,7 +54,7 @@ class _Item(msgspec.Struct):
 
 
 class _Body(msgspec.Struct):
-    model: str
+    model: str = ANY_MODEL
     input: msgspec.Raw = _NULL
     stream: bool | None = None
     tools: list[msgspec.Raw] | None = None

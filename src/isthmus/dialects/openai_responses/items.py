@@ -143,7 +143,7 @@ def _decode_item(fields: Fields, conversation: _Conversation) -> None:
         case "item_reference":
             raise Unsupported(
                 f"{fields.path} is a reference to an item that is not kept here.",
-                hint="Send the item itself.",
+                hint="Send the item itself; with `store: false` clients do.",
                 param=fields.path,
             )
         case _:

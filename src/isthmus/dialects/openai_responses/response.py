@@ -123,7 +123,7 @@ def _asked(request: CompletionRequest) -> dict[str, Json]:
         "reasoning": {"effort": reasoning.get("effort"), "summary": reasoning.get("summary")},
         "safety_identifier": own.get("safety_identifier"),
         "service_tier": request.service_tier,
-        "store": own.get("store"),
+        "store": False,
         "temperature": request.temperature,
         "text": {"format": {"type": "text"}} | text,
         "tool_choice": "auto" if choice is None else encode_choice(choice, request.tools),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
 from anyio.to_thread import run_sync
 
 from isthmus.batches.file import UPLOADED, StoredFile
 from isthmus.batches.limits import BatchLimits
+from isthmus.dialects.complaint import UNREADABLE, invalid
 from isthmus.domain.errors import InvalidRequest
 from isthmus.gateway.batching import batches_of
 from isthmus.gateway.multipart import read_form
@@ -25,6 +27,14 @@ _FORM_BYTES = 64 * 1024
 _CONTENT = b"content-type: application/octet-stream\r\n"
 _SHORTEST, _LONGEST = timedelta(hours=1), timedelta(days=30)
 """How long a client may let its files be kept."""
+
+
+class _Expiry(msgspec.Struct):
+    anchor: str
+    seconds: int
+
+
+_expiry = msgspec.json.Decoder(_Expiry).decode
 
 
 def _told(file: StoredFile) -> dict[str, object]:
@@ -60,8 +70,17 @@ async def _upload(gateway: Gateway, request: Request) -> Reply:
 
 
 def _keep(fields: dict[str, str]) -> timedelta | None:
-    """How long the client wants the file kept; None: it does not say."""
+    """How long the client wants the file kept; None: it does not say.
+
+    OpenAI's clients say it in two fields with brackets; by its OpenAPI it is one field, of JSON.
+    """
     anchor, seconds = fields.get("expires_after[anchor]"), fields.get("expires_after[seconds]")
+    if (whole := fields.get("expires_after")) is not None:
+        try:
+            expiry = _expiry(whole)
+        except UNREADABLE as exc:
+            raise invalid(exc, within="expires_after") from exc
+        anchor, seconds = expiry.anchor, str(expiry.seconds)
     if anchor is None and seconds is None:
         return None
     if anchor != "created_at":

@@ -58,7 +58,9 @@ def _gemini_list(models: list[dict[str, Any]]) -> dict[str, Any]:
 def _named(gateway: Gateway, key: Key) -> Mapping[str, str]:
     """What may stand for a model in a request of this key, with whose it is."""
     roster = gateway.road.roster
-    listed = {name: "workload" for name in roster.workloads if key.workloads is None or name in key.workloads}
+    if key.workloads is not None:  # it may name no offer either
+        return {name: "workload" for name in roster.workloads if name in key.workloads}
+    listed = dict.fromkeys(roster.workloads, "workload")
     return listed | {offer.name: f"{offer.provider} ({offer.side})" for offer in roster.offers.values()}
 
 

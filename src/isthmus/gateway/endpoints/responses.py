@@ -66,6 +66,7 @@ def _nothing() -> NotFound:
 
 ENDPOINTS = (
     on_the_road("POST", "/v1/responses", "openai", _FORM),
+    on_the_road("POST", "/v1/responses/input_tokens", "openai", "openai-responses-count"),
     handled("GET", "/v1/responses/{response}", "openai", _retrieve),
     handled("DELETE", "/v1/responses/{response}", "openai", _delete),
     handled("GET", "/v1/responses/{response}/input_items", "openai", _input_items),

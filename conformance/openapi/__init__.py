@@ -1,0 +1,1 @@
+"""isthmus against its own OpenAPI and OpenAI's, by schemathesis."""

@@ -1,0 +1,1 @@
+"""Stand-ins for the vendors behind isthmus, and what they have to say."""
