@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 UV     := .uv/bin/uv
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 
-.PHONY: setup up test check stress prove no-network bench lock clean
+.PHONY: setup up test check stress prove no-network conformance conformance-npm bench lock clean
 
 setup: $(VENV)/.ready  ## the environment in .venv, as locked
 
@@ -40,6 +40,12 @@ prove: setup  ## the perimeter at length: 100,000 crossings, 1,000 kills, every 
 
 no-network: setup  ## all of it with the own model where there is no route, and not a packet leaving where there is (root)
 	$(BIN)/python -m bench.no_network
+
+conformance: setup  ## other people's Python clients and test suites through isthmus
+	$(BIN)/python -m conformance.run
+
+conformance-npm: setup  ## the Vercel AI SDK, Claude Code, Codex and opencode through isthmus
+	$(BIN)/python -m conformance.npm.run
 
 bench: setup  ## CPU, latency, streams and memory beside nginx and LiteLLM, in one run; BENCH=--quick for a short one
 	$(BIN)/python bench/run.py $(BENCH)

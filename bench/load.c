@@ -3,7 +3,7 @@
  *   cc -O2 -o load load.c
  *   ./load PORT CONNECTIONS SECONDS STREAM(0|1) MODEL [BODY_BYTES] [PATH] [EXTRA_HEADERS]
  *
- * Env: TAG is put into the prompt (the mock reads mock-d..-p..-n.. anywhere in the body, for gateways that insist on
+ * Env: BODY_FILE holds the whole body instead, of whatever dialect PATH takes. TAG is put into the prompt (the mock reads mock-d..-p..-n.. anywhere in the body, for gateways that insist on
  * a known model name), EXTRA_JSON is put after the model field.
  * One thread, epoll. Every connection sends its next request when the last answer is complete (content-length,
  * chunked, or close-delimited). Starts are spread over the first second. The first WARM seconds (env WARM,
@@ -168,6 +168,15 @@ int main(int argc, char **argv) {
     static const char *w = "Summarise the following report in three points and say what it leaves open: it covers the \\\"third\\\" quarter.\\n";
     while (p - body < want - 80) p += sprintf(p, "%s", w);
     p += sprintf(p, "\"}],\"temperature\":0.7,\"max_tokens\":256%s}", stream ? ",\"stream\":true,\"stream_options\":{\"include_usage\":true}" : "");
+    const char *file = getenv("BODY_FILE");
+    if (file) {
+        FILE *f = fopen(file, "rb");
+        body = realloc(body, 1 << 20);
+        if (!f || !body) { perror(file); return 2; }
+        p = body + fread(body, 1, (1 << 20) - 1, f);
+        *p = 0;
+        fclose(f);
+    }
     int bl = p - body;
     req = malloc(bl + 2000);
     reqlen = sprintf(req, "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAccept: application/json\r\nUser-Agent: OpenAI/Python 1.99.0\r\n"

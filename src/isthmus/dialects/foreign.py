@@ -71,6 +71,7 @@ HARMLESS: Mapping[str, frozenset[str]] = {
             "response",  # of a tool, the schema of what it answers: told to the model beside that of its arguments
             "responseJsonSchema",
             "store",  # whether the provider keeps the answer for its own screens
+            "thoughtSignature",  # of a picture that a model of Google's made: a proof for Google alone
             "toolConfig.functionCallingConfig.streamFunctionCallArguments",  # how arguments are cut in a stream
         }
     ),
@@ -132,6 +133,7 @@ NEUTRAL: Mapping[str, Mapping[str, Json]] = {
         "ignore_eos": False,
         "length_penalty": 1,
         "min_p": 0,
+        "prefix": False,  # of an answer's message: Mistral's client says of each that it is not the beginning of one
         "repetition_penalty": 1,
         "skip_special_tokens": True,
         "verbosity": "medium",

@@ -35,6 +35,11 @@ _WHOLE: dict[str, tuple[Operation, str, str, str]] = {
 }
 """Forms of what answers whole: the operation, the dialect at whose offers they are found (empty: at none), where."""
 
+_VARIANTS = {"gemini-generate-array": ("isthmus.dialects.gemini_generate", "GEMINI_GENERATE_ARRAY")}
+"""Dialects towards clients alone, that differ from their namesake in how a stream is sent."""
+IN_ONE_DOCUMENT = frozenset({"gemini-generate-array"})
+"""Of these a stream is one JSON document, sent in pieces."""
+
 _RESUMABLE = {"openai-responses": ("isthmus.dialects.openai_responses", "RESUMABLE")}
 """Dialects whose clients may go on from an earlier answer."""
 
@@ -67,6 +72,9 @@ def form_of(name: str) -> Form:
     """
     if name in _WHOLE:
         return whole_form_of(name)
+    if name in _VARIANTS:
+        module, attribute = _VARIANTS[name]
+        return cast("Form", getattr(import_module(module), attribute))
     if name not in _WHERE:
         raise ConfigError(f"There is no form {name!r}.", hint=f"Use one of: {', '.join(FORMS)}.")
     return dialect_of(name)

@@ -18,7 +18,7 @@ from isthmus.domain.errors import InvalidRequest, IsthmusError, MethodNotAllowed
 from isthmus.domain.principal import Key
 from isthmus.gateway.connection import Connection, Work
 from isthmus.gateway.endpoint import asked, method_of, query_of, vendor_of
-from isthmus.gateway.headers import EVENT_STREAM, JSON, RequestHead, answer_lines
+from isthmus.gateway.headers import JSON, RequestHead, answer_lines
 from isthmus.gateway.keyring import ANYONE, KeyRing
 from isthmus.gateway.refusal import own_fault, refusal, shape_of
 from isthmus.gateway.reply import Reply
@@ -104,12 +104,18 @@ class Gateway:
             _refuse_strangers(head)
         return self.keyring.identify(head.authorization)
 
-    async def serve(self, call: Call, connection: Connection) -> None:
-        """One request to a model, from its body to the last byte of its answer."""
+    async def serve(self, call: Call, connection: Connection, stream_lines: bytes) -> None:
+        """One request to a model, from its body to the last byte of its answer.
+
+        Args:
+            call: the request.
+            connection: of the client.
+            stream_lines: header lines of an answer that streams.
+        """
         self._in_flight += 1
         try:
             async with await self.road.serve(call) as answer:
-                await _send(answer, connection)
+                await _send(answer, connection, stream_lines)
         except IsthmusError as exc:
             refusal(call.form, exc).begin(connection, b"")
         except asyncio.CancelledError:
@@ -142,12 +148,12 @@ class Gateway:
         reply.begin(connection, b"")
 
 
-async def _send(answer: Answer, connection: Connection) -> None:
+async def _send(answer: Answer, connection: Connection, stream_lines: bytes) -> None:
     lines = answer_lines(answer)
     if not answer.streamed:
         connection.answer(200, lines + JSON, answer.body)
         return
-    connection.begin_stream(lines + EVENT_STREAM, answer.body)
+    connection.begin_stream(lines + stream_lines, answer.body)
     await answer.pass_on(connection.write_piece)
     connection.end_stream()
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from isthmus.gateway.endpoint import DROP_IN, Endpoint, Vendor, endpoints
 from isthmus.gateway.operations import FORM, JSON, Operation, operation_of
-from isthmus.gateway.schemas import CONVERSATION, LABELS, SCHEMAS, Schema, ref
+from isthmus.gateway.schemas import CONVERSATION, LABELS, PRINTABLE, SCHEMAS, Schema, ref
 
 _NAMED = re.compile(r"\{(\w+)\}")
 _TAGS: Mapping[Vendor, str] = {"openai": "OpenAI", "anthropic": "Anthropic", "gemini": "Gemini", "isthmus": "isthmus"}
@@ -34,6 +34,7 @@ _STATUSES: Mapping[int, str] = {
     401: "No key, or one that is not in force",
     403: "Policy says no",
     404: "No such model, or nothing of this id",
+    405: "The path takes other methods",
     413: "Too large",
     415: "The upstream takes no such media",
     422: "The upstream cannot make sense of the request",
@@ -45,7 +46,7 @@ _STATUSES: Mapping[int, str] = {
     504: "The upstream took too long",
 }
 _ALWAYS = (400, 413, 431, 500, 503)
-_KNOWN_CALLER = (401, 403, 404, 429)
+_KNOWN_CALLER = (401, 403, 404, 405, 429)
 _CROSSING = (415, 422, 502, 504)
 
 _SECURITY: Mapping[str, Schema] = {
@@ -60,9 +61,11 @@ _ASKING_HEADERS: Mapping[str, tuple[str, Schema]] = {
         LABELS,
     ),
     "isthmus-workload": ("The workload, whatever the model is.", {"type": "string"}),
-    "isthmus-conversation": ("Kept in the ledger.", CONVERSATION),
+    "isthmus-conversation": ("Kept in the ledger.", {**CONVERSATION, "pattern": PRINTABLE}),
 }
 _TEXT: Schema = {"type": "string"}
+_MODEL: Schema = {"type": "string", "minLength": 1}
+_ID: Schema = {"type": "string", "pattern": "^[^/:]+$"}
 _REQUEST_HEADERS: Mapping[str, tuple[str, Schema]] = {
     "isthmus-request": ("Id of the entry in the ledger.", _TEXT),
     "x-request-id": ("The same.", _TEXT),
@@ -90,11 +93,7 @@ class _Described(NamedTuple):
 
 
 def document(found: Iterable[Endpoint]) -> Mapping[str, Any]:
-    """The OpenAPI of some endpoints.
-
-    Raises:
-        LookupError: nothing is said of one of them.
-    """
+    """The OpenAPI of some endpoints. Of one that nothing is said of, it says that it is there."""
     described = sorted((_described(endpoint) for endpoint in found), key=_place)
     refusals: dict[str, Schema] = {}
     paths = {path: _path(list(same), refusals) for path, same in groupby(described, key=lambda one: one.endpoint.path)}
@@ -135,10 +134,7 @@ def encoded() -> bytes:
 
 
 def _described(endpoint: Endpoint) -> _Described:
-    operation = operation_of(endpoint)
-    if operation is None:
-        raise LookupError(f"Nothing is said of {endpoint.method} {endpoint.path} ({endpoint.vendor}).")
-    return _Described(endpoint, operation)
+    return _Described(endpoint, operation_of(endpoint) or Operation(summary="", crosses=True))
 
 
 def _place(one: _Described) -> tuple[str, str, int]:
@@ -154,7 +150,7 @@ def _path(here: Sequence[_Described], refusals: dict[str, Schema]) -> dict[str, 
     }
     if names := _NAMED.findall(here[0].endpoint.path):
         said["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+            {"name": name, "in": "path", "required": True, "schema": _MODEL if name == "model" else _ID}
             for name in names
         ]
     for method, same in groupby(here, key=lambda one: one.endpoint.method):

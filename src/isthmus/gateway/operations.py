@@ -49,23 +49,27 @@ def _asks(summary: str, takes: str, answers: str, *also: str, query: Mapping[str
 
 
 _ID: Schema = {"type": "string"}
+_ORDER: Schema = {"type": "string", "enum": ["asc", "desc"]}
 _ALT: Schema = {"type": "string", "enum": ["sse", "json"]}
 
-_OPERATIONS: Mapping[tuple[Vendor, str, str], Operation] = {
+OPERATIONS: Mapping[tuple[Vendor, str, str], Operation] = {
     ("openai", "POST", "/v1/chat/completions"): _asks(
         "Complete a chat", "ChatCompletionRequest", "ChatCompletion", EVENTS
     ),
     ("openai", "POST", "/v1/responses"): _asks("Make a response", "ResponseRequest", "Response", EVENTS),
+    ("openai", "POST", "/v1/responses/input_tokens"): _asks("Count tokens", "ResponseCountRequest", "ResponseTokens"),
     ("openai", "GET", "/v1/responses/{response}"): Operation(
         summary="An earlier response, where its workload keeps what is said",
         answers="Response",
-        query={"stream": {"type": "boolean", "const": False}},
+        query={"stream": {"type": "string", "const": "false"}},
     ),
     ("openai", "DELETE", "/v1/responses/{response}"): Operation(
         summary="Forget an earlier response", answers="ResponseDeleted"
     ),
     ("openai", "GET", "/v1/responses/{response}/input_items"): Operation(
-        summary="What was said before an earlier response", answers="ResponseItems"
+        summary="What was said before an earlier response",
+        answers="ResponseItems",
+        query={"limit": _limit(100), "order": _ORDER, "after": _ID},
     ),
     ("openai", "POST", "/v1/responses/{response}/cancel"): Operation(
         summary="Refused always: no response is made in the background"
@@ -80,7 +84,7 @@ _OPERATIONS: Mapping[tuple[Vendor, str, str], Operation] = {
         answers="FileList",
         query={
             "limit": _limit(10_000),
-            "order": {"type": "string", "enum": ["asc", "desc"]},
+            "order": _ORDER,
             "after": _ID,
             "purpose": _ID,
         },
@@ -160,4 +164,4 @@ def operation_of(endpoint: Endpoint) -> Operation | None:
     path = endpoint.path
     if endpoint.vendor == "gemini":  # its versions and sorts of models differ in name alone
         path = _SAME_FOR_GEMINI.sub("/v1beta/models", path, count=1)
-    return _OPERATIONS.get((endpoint.vendor, endpoint.method, path))
+    return OPERATIONS.get((endpoint.vendor, endpoint.method, path))

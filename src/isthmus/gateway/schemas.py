@@ -36,6 +36,8 @@ _LABEL = "[a-z0-9][a-z0-9._-]{0,62}"
 LABELS: Schema = {"type": "string", "pattern": f"^ *({_LABEL})? *(, *({_LABEL})? *)*$"}
 """Labels with commas between; where nothing stands, no label is meant."""
 CONVERSATION: Schema = {"type": "string", "maxLength": CONVERSATION_LIMIT}
+PRINTABLE = "^[ -~¡-¬®-ÿ]*$"
+"""Of ISO 8859-1, in which header fields are read."""
 
 
 def ref(name: str) -> Schema:
@@ -89,6 +91,22 @@ _OWN_METADATA: Schema = _or_null(
 )
 _MODEL: Schema = {**_SOME_TEXT, "description": "A workload, an offer, or `auto`."}
 
+_INPUT: Schema = {"anyOf": [_SOME_TEXT, _list(_ANY)]}
+_OF_RESPONSES: Mapping[str, Schema] = {
+    "stream": _or_null(_FLAG),
+    "tools": _or_null({"type": "array"}),
+    "text": _or_null(_object({}, {"format": _or_null(_object({}, {"type": _or_null(_TEXT)}))})),
+    "reasoning": _or_null(_object({}, {"effort": _or_null(_TEXT), "summary": _or_null(_TEXT)})),
+    "include": _or_null(_list(_TEXT)),
+    "top_logprobs": _or_null(_NUMBER),
+    "max_output_tokens": _or_null(_NUMBER),
+    "previous_response_id": _or_null(_TEXT),
+    "background": {"enum": [False, None], "description": "Answers are given while the caller waits."},
+    "conversation": {"type": "null", "description": "isthmus looks at all that is said: send it."},
+    "prompt": {"type": "null", "description": "isthmus looks at all that is said: send it."},
+    "metadata": _OWN_METADATA,
+}
+
 _ERRORS: Mapping[str, Schema] = {
     "OpenAIError": _exact(
         {
@@ -136,23 +154,8 @@ _REQUESTS: Mapping[str, Schema] = {
             "metadata": _OWN_METADATA,
         },
     ),
-    "ResponseRequest": _object(
-        {"model": _MODEL, "input": {"anyOf": [_SOME_TEXT, _list(_ANY)]}},
-        {
-            "stream": _or_null(_FLAG),
-            "tools": _or_null({"type": "array"}),
-            "text": _or_null(_object({}, {"format": _or_null(_object({}, {"type": _or_null(_TEXT)}))})),
-            "reasoning": _or_null(_object({}, {"effort": _or_null(_TEXT), "summary": _or_null(_TEXT)})),
-            "include": _or_null(_list(_TEXT)),
-            "top_logprobs": _or_null(_NUMBER),
-            "max_output_tokens": _or_null(_NUMBER),
-            "previous_response_id": _or_null(_TEXT),
-            "background": {"enum": [False, None], "description": "Answers are given while the caller waits."},
-            "conversation": {"type": "null", "description": "isthmus looks at all that is said: send it."},
-            "prompt": {"type": "null", "description": "isthmus looks at all that is said: send it."},
-            "metadata": _OWN_METADATA,
-        },
-    ),
+    "ResponseRequest": _object({"model": _MODEL, "input": _INPUT}, _OF_RESPONSES),
+    "ResponseCountRequest": _object({"input": _INPUT}, {"model": _or_null(_MODEL), **_OF_RESPONSES}),
     "EmbeddingRequest": _object(
         {
             "model": _MODEL,
@@ -172,7 +175,7 @@ _REQUESTS: Mapping[str, Schema] = {
         {"model": _or_null(_TEXT), "metadata": _OWN_METADATA},
     ),
     "MessageRequest": _object(
-        {"model": _MODEL, "messages": _list(_ANY, least=1)},
+        {"model": _MODEL, "messages": {"type": "array", "minItems": 1}},
         {
             "max_tokens": _or_null(_NUMBER),
             "stream": _or_null(_FLAG),
@@ -183,7 +186,7 @@ _REQUESTS: Mapping[str, Schema] = {
         },
     ),
     "GenerateContentRequest": _object(
-        {"contents": _list(_ANY, least=1)},
+        {"contents": {"type": "array", "minItems": 1}},
         {
             "tools": _or_null({"type": "array"}),
             "generationConfig": _or_null(
@@ -212,7 +215,7 @@ _REQUESTS: Mapping[str, Schema] = {
     "EmbedContentRequest": _exact(
         {"content": _object({"parts": _list(_exact({"text": _SOME_TEXT}), least=1)})},
         {
-            "model": _or_null(_TEXT),
+            "model": {"description": "Not looked at: the path names the model."},
             "taskType": _or_null(_TEXT),
             "title": _or_null(_TEXT),
             "outputDimensionality": _or_null(_NUMBER),
@@ -236,7 +239,8 @@ _REQUESTS: Mapping[str, Schema] = {
         "dependentRequired": {
             "expires_after[anchor]": ["expires_after[seconds]"],
             "expires_after[seconds]": ["expires_after[anchor]"],
-        }
+        },
+        "dependentSchemas": {"expires_after": {"not": {"required": ["expires_after[anchor]"]}}},
     },
     "BatchRequest": _object(
         {
@@ -286,6 +290,7 @@ _GEMINI_MODEL = {"name": _TEXT, "displayName": _TEXT, "supportedGenerationMethod
 _ANSWERS: Mapping[str, Schema] = {
     "ChatCompletion": _object({"id": _TEXT, "object": _const("chat.completion"), "choices": _list(_ANY)}),
     "Response": _object({"id": _TEXT, "object": _const("response"), "status": _TEXT, "output": _list(_ANY)}),
+    "ResponseTokens": _object({"object": _const("response.input_tokens"), "input_tokens": _COUNT}),
     "ResponseItems": _object({"object": _const("list"), "data": _list(_ANY), "has_more": _FLAG}),
     "ResponseDeleted": _exact({"id": _TEXT, "object": _const("response"), "deleted": _const(value=True)}),
     "EmbeddingList": _object(

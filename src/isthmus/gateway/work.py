@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from isthmus.dialects.dialect import Form
-from isthmus.dialects.registry import form_of
+from isthmus.dialects.registry import IN_ONE_DOCUMENT, form_of
 from isthmus.domain.errors import IsthmusError
 from isthmus.domain.label import Label, Labelled
 from isthmus.domain.principal import Key
 from isthmus.gateway.endpoint import Endpoint, Params, Vendor, query_of
-from isthmus.gateway.headers import RequestHead
+from isthmus.gateway.headers import EVENT_STREAM, JSON, RequestHead
 from isthmus.gateway.refusal import refusal, shape_of
 from isthmus.gateway.reply import Reply
 from isthmus.routing.answer import Call
@@ -26,19 +26,28 @@ if TYPE_CHECKING:
     from isthmus.gateway.gateway import Gateway
 
 
-def on_the_road(method: str, path: str, vendor: Vendor, form_name: str, *, stream: bool | None = None) -> Endpoint:
+def on_the_road(
+    method: str,
+    path: str,
+    vendor: Vendor,
+    form_name: str | Callable[[RequestHead], str],
+    *,
+    stream: bool | None = None,
+) -> Endpoint:
     """An endpoint whose bodies are requests to a model.
 
     Args:
         method: of HTTP.
         path: where `{model}` stands for the model's name, if it is there that it is said.
         vendor: whose API it belongs to.
-        form_name: name of the form in which is asked.
+        form_name: name of the form in which is asked, where the head of a request has no say in it.
         stream: whether the answer streams; None: the body says it.
     """
 
     def work(gateway: Gateway, head: RequestHead, key: Key, params: Params) -> Work:
-        asking = Asking(gateway, form_of(form_name), head, key, model=params.get("model"), stream=stream)
+        name = form_name if isinstance(form_name, str) else form_name(head)
+        lines = JSON if name in IN_ONE_DOCUMENT else EVENT_STREAM
+        asking = Asking(gateway, form_of(name), head, key, model=params.get("model"), stream=stream, lines=lines)
         return asking if head.fault is None else asking.refused(head.fault)
 
     return Endpoint(method, path, vendor, work)
@@ -83,10 +92,18 @@ def handled(
 class Asking:
     """Something is asked of a model, by somebody who may."""
 
-    __slots__ = ("_form", "_gateway", "_head", "_key", "_model", "_stream", "most_bytes")
+    __slots__ = ("_form", "_gateway", "_head", "_key", "_lines", "_model", "_stream", "most_bytes")
 
     def __init__(
-        self, gateway: Gateway, form: Form, head: RequestHead, key: Key, *, model: str | None, stream: bool | None
+        self,
+        gateway: Gateway,
+        form: Form,
+        head: RequestHead,
+        key: Key,
+        *,
+        model: str | None,
+        stream: bool | None,
+        lines: bytes,
     ) -> None:
         self.most_bytes = gateway.limits.body_bytes
         self._gateway = gateway
@@ -95,10 +112,11 @@ class Asking:
         self._key = key
         self._model = model
         self._stream = stream
+        self._lines = lines
 
     def begin(self, connection: Connection, body: bytes) -> Coroutine[Any, Any, None]:
         call = call_of(self._form, self._head, self._key, body, model=self._model, stream=self._stream)
-        return self._gateway.serve(call, connection)
+        return self._gateway.serve(call, connection, self._lines)
 
     def refused(self, error: IsthmusError) -> Work:
         """Whoever is let in leaves an entry, also where the request goes no further."""

@@ -34,7 +34,13 @@ def request_of(answer: str) -> RequestId | None:
 
 
 async def kept_answer(keeper: Keeper | None, call: Call, answer: str) -> Kept | None:
-    """What was kept of an earlier answer, for whoever makes this call; None: nothing, or it may not be seen by them."""
+    """An earlier answer that was kept whole, for whoever makes this call; None: there is none, or not for them."""
+    kept = await kept_of(keeper, call, answer)
+    return kept if kept is not None and kept.goes_on_in == call.form.name else None
+
+
+async def kept_of(keeper: Keeper | None, call: Call, answer: str) -> Kept | None:
+    """All that was kept of an earlier answer, also of one that broke off; None: nothing, or not for this caller."""
     request = request_of(answer)
     if keeper is None or request is None:
         return None

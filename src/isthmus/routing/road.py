@@ -38,7 +38,7 @@ from isthmus.routing.course import Course, Means
 from isthmus.routing.departure import Content, Departure
 from isthmus.routing.health import HealthBoard
 from isthmus.routing.reading import MOST_MESSAGES, Reading, facts_of, read
-from isthmus.routing.resume import Naming, kept_answer, resumed
+from isthmus.routing.resume import Naming, kept_answer, kept_of, resumed
 from isthmus.routing.roster import Roster
 
 
@@ -134,7 +134,7 @@ class Road:
 
     async def forget(self, call: Call, answer: str) -> bool:
         """Delete what was kept of an earlier answer. Returns whether there was something that they may see."""
-        kept = await kept_answer(self._keeper, call, answer)
+        kept = await kept_of(self._keeper, call, answer)
         if kept is None or self._keeper is None:
             return False
         return await self._keeper.forget(kept.request, kept.tenant)
@@ -341,6 +341,7 @@ class Road:
                     request_text=answer.call.body.decode("utf-8", "replace"),
                     answer_text="\n".join(said) if whole is None else whole.decode("utf-8", "replace"),
                     expires=datetime.now(UTC) + timedelta(days=days),
+                    goes_on_in=None if whole is None else answer.call.form.name,
                 )
             )
         if content is None or not content.sticks:

@@ -21,7 +21,7 @@ from isthmus.dialects.gather import gather
 from isthmus.dialects.proofs import has_marked
 from isthmus.dialects.registry import dialect_of
 from isthmus.domain.crossing import WireRequest
-from isthmus.domain.errors import IsthmusError, StreamInterrupted, Unsupported
+from isthmus.domain.errors import IsthmusError, StreamInterrupted, Unsupported, UpstreamMalformed
 from isthmus.domain.message import (
     Completion,
     CompletionRequest,
@@ -30,6 +30,7 @@ from isthmus.domain.message import (
     ReasoningDelta,
     Refusal,
     RefusalDelta,
+    Started,
     Text,
     TextDelta,
     ToolCall,
@@ -328,6 +329,7 @@ class _Translated:
     """Client and offer speak different dialects, or something is emulated between them."""
 
     __slots__ = (
+        "_begun",
         "_client",
         "_decoder",
         "_ear",
@@ -381,6 +383,7 @@ class _Translated:
         self.adapted = adapted.text or None
         self.told: Told | None = Told() if continues and self._emulation is None else None
         if original.stream:
+            self._begun = False
             self._decoder = dialect.stream_decoder()
             self._encoder = client.stream_encoder(original)
             self._filter = None if self._emulation is None else self._emulation.stream()
@@ -409,6 +412,8 @@ class _Translated:
 
     def end(self) -> bytes:
         tail = self._encoded(self._decoder.close())
+        if not self._begun:
+            raise UpstreamMalformed("The answer ended without having begun.")
         if self._filter is not None:
             tail += self._said(self._filter.close())
         if self._restorer is not None:
@@ -432,6 +437,10 @@ class _Translated:
         for event in events:
             if type(event) is Used:
                 self.usage = event.usage
+            elif not self._begun:
+                if type(event) is not Started:
+                    raise UpstreamMalformed("The answer goes on without having begun.")
+                self._begun = True
         if self.told is not None:
             self.told.hear(events)
         if self._filter is not None:

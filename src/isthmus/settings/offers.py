@@ -212,13 +212,20 @@ def _served(
         auth=(table.auth or service.auth) if key else "none",
         headers=tuple(table.headers.items()),
         query=table.query.removeprefix("?"),
-        also=service.also if table.also is None else tuple(name for name in table.also if name != service.dialect),
+        also=_also(table, service),
         path=table.path,
         proxy=table.proxy,
         ca_file=None if ca_file is None else str(ca_file),
         clearance=_usual_clearance(side, url),
         price=FREE if side == "own" else None,
     )
+
+
+def _also(table: OfferTable, service: Service) -> tuple[str, ...]:
+    """Further dialects; those of the service hold for its own address, and not for another that somebody else may run."""
+    if table.also is not None:
+        return tuple(name for name in table.also if name != service.dialect)
+    return service.also if table.url is None or not service.base_url else ()
 
 
 def _url(table: OfferTable, service: Service, path: KeyPath, problems: Problems) -> str | None:

@@ -251,7 +251,7 @@ class OfferTable(Table):
     """Query string to add to every address, such as `api-version=2024-10-21`."""
     also: list[DialectName] | None = None
     """Further dialects that the service speaks below the same address: what is asked in one of them passes through
-    as it is. Not said: as in the table of providers."""
+    as it is. Not said: as in the table of providers, where `url` is not said either."""
     path: Text | None = None
     """Path below `url`, where the service has another than its dialect."""
     proxy: Text | None = None

@@ -44,22 +44,21 @@ _EMPTY_SCHEMA = {"type": "object", "properties": {}}
 
 FORGIVEN: Mapping[str, frozenset[str]] = {
     "cache": frozenset({"cache"}),
-    "message.cache": frozenset({"cache"}),
-    "message.role": frozenset({"developer", "said"}),
-    "message.name": frozenset({"names"}),
-    "message.signature": frozenset({"signatures"}),
-    "message.call.signature": frozenset(),
-    "message.reasoning": frozenset({"thoughts", "signatures"}),
-    "message.citations": frozenset({"citations"}),
-    "message.refusal": frozenset({"refusals"}),
-    "message.text": frozenset(),
-    "message.image.detail": frozenset({"details"}),
-    "message.document.title": frozenset({"titles"}),
-    "message.document.context": frozenset({"said", "contexts"}),
-    "message.document.text": frozenset({"said", "titles", "contexts", "cited"}),
-    "message.result": frozenset({"said", "cache", "details"}),
-    "message.result.is_error": frozenset({"said", "failures"}),
-    "message.call.id": frozenset({"said"}),
+    "role": frozenset({"developer", "said"}),
+    "name": frozenset({"names"}),
+    "signature": frozenset({"signatures"}),
+    "call.signature": frozenset(),
+    "reasoning": frozenset({"thoughts", "signatures"}),
+    "citations": frozenset({"citations"}),
+    "refusal": frozenset({"refusals"}),
+    "text": frozenset(),
+    "image.detail": frozenset({"details"}),
+    "document.title": frozenset({"titles"}),
+    "document.context": frozenset({"said", "contexts"}),
+    "document.text": frozenset({"said", "titles", "contexts", "cited"}),
+    "result": frozenset({"said", "cache", "details"}),
+    "result.is_error": frozenset({"said", "failures"}),
+    "call.id": frozenset({"said"}),
     "tools.strict": frozenset({"tools.strict"}),
     "tool_choice": frozenset({"tool_choice"}),
     "parallel_tool_calls": frozenset({"parallel"}),
@@ -75,8 +74,10 @@ FORGIVEN: Mapping[str, frozenset[str]] = {
     "user": frozenset({"user"}),
     "metadata": frozenset({"metadata"}),
 }
-"""Facets that may differ once a field is noted. What is said in other words at another place is `said` weakly then:
-every text must still be there."""
+"""Facets that may differ once a field, of a message or the request, is noted.
+
+What is said in other words or at another place is `said` weakly then: every text must still be there.
+"""
 
 # ---------------------------------------------------------------------------------------------------- requests
 
@@ -107,7 +108,7 @@ def of_request(request: CompletionRequest) -> Facets:
         # Forced calls are held to their schemas by some dialects, whatever is said of the tools.
         "tools.strict": [bool(tool.strict) for tool in request.tools] if choice.mode == "auto" else None,
         "tool_choice": (choice.mode, choice.name) if has_tools or choice.mode not in ("auto", "none") else None,
-        "parallel": request.parallel_tool_calls is not False or not has_tools,
+        "parallel": request.parallel_tool_calls is not False or not has_tools or choice.mode == "none",
         "format": "text" if formatted is None else formatted.kind,
         "format.schema": None if formatted is None else formatted.schema,
         "format.name": None if formatted is None else formatted.name,
@@ -264,7 +265,7 @@ def notes_of(adapted: Adapted) -> list[str]:
 
 def differences(meant: Facets, arrived: Facets, notes: Iterable[str] = ()) -> dict[str, tuple[Any, Any]]:
     """The facets that did not arrive as they were meant and are not forgiven."""
-    forgiven = {facet for note in notes for facet in FORGIVEN.get(note, ())}
+    forgiven = {facet for note in notes for facet in FORGIVEN.get(note.removeprefix("message."), ())}
     found = {
         name: (value, arrived[name])
         for name, value in meant.items()

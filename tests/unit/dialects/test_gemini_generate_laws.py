@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from google.genai.types import GenerateContentResponse
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.unit.dialects.strategies import Carries, chunkings, completions, events, gist, merged, mutilated, requests
 
@@ -128,7 +128,7 @@ def test_a_stream_cut_short_is_never_taken_for_whole(data: st.DataObject, stream
         decoder.close()
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data(), requests(CARRIES), completions(ANSWERS))
 def test_mutilated_bytes_raise_nothing_but_our_own_errors(
     data: st.DataObject, request: CompletionRequest, completion: Completion

@@ -10,7 +10,7 @@ import msgspec
 import openai
 import pytest
 from openai import AsyncOpenAI
-from openai.types import Batch
+from openai.types import Batch, FileObject
 from tests.fakes.batch_scene import BatchScene, chat_lines, offer
 from tests.fakes.sender import FakeResponse, refusal
 
@@ -168,6 +168,26 @@ async def test_a_file_is_kept_as_long_as_was_asked_for(scene: BatchScene, client
     for wrong in ({"anchor": "created_at", "seconds": 5}, {"anchor": "last", "seconds": 3600}):
         with pytest.raises(openai.BadRequestError, match="expires_after"):
             await client.files.create(file=b"x", purpose="batch", expires_after=wrong)  # type: ignore[arg-type]
+
+
+async def test_how_long_a_file_is_kept_may_be_said_in_one_field_of_json(client: AsyncOpenAI) -> None:
+    """As OpenAI's OpenAPI has it; its clients say it in two fields with brackets."""
+
+    async def upload(**fields: str) -> FileObject:
+        return await client.post(
+            "/files", body={"purpose": "batch", **fields}, files=[("file", b"x")], cast_to=FileObject,
+            options={"headers": {"content-type": "multipart/form-data"}},
+        )  # fmt: skip
+
+    file = await upload(expires_after='{"anchor": "created_at", "seconds": 3600}')
+    assert file.expires_at == file.created_at + 3600
+    for wrong in ('{"anchor": "created_at", "seconds": 5}', '{"anchor": "created_at"}', "an hour"):
+        with pytest.raises(openai.BadRequestError):
+            await upload(expires_after=wrong)
+    with pytest.raises(openai.BadRequestError, match="twice"):
+        await upload(**{"expires_after": '{"anchor": "created_at", "seconds": 3600}', "expires_after[seconds]": "5"})
+    with pytest.raises(openai.BadRequestError, match="not known here"):
+        await upload(expires="soon")
 
 
 async def test_batches_are_listed_by_page_newest_first(client: AsyncOpenAI) -> None:

@@ -276,6 +276,13 @@ async def test_health_and_readiness() -> None:
     assert (reply.status, reply.json) == (503, {"ready": False, "waiting_for": ["home"]})
 
 
+async def test_what_there_is_to_ask_for_is_told_to_strangers_too() -> None:
+    scene = Scene(completion(), keys=(key(),))
+    async with scene.client() as client:
+        reply = await client.request("GET", "/isthmus/v1/openapi.json")
+    assert (reply.status, reply.json["openapi"]) == (200, "3.1.1")
+
+
 @pytest.mark.parametrize("how", ["said", "chunked"])
 async def test_a_body_over_the_limit_is_refused_and_the_connection_closed(how: str) -> None:
     scene = Scene(completion(), limits=GatewayLimits(body_bytes=1000))

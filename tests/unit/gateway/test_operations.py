@@ -116,6 +116,16 @@ async def test_geminis_client_names_model_and_streaming_in_the_path() -> None:
     assert (scene.ledger.entry.model, scene.ledger.entry.streamed) == ("chat", True)
 
 
+async def test_geminis_stream_is_one_json_array_where_no_events_are_asked_for() -> None:
+    scene = Scene(FakeResponse(pieces=[delta("hel"), delta("lo", "stop"), USAGE, DONE]))
+    async with scene.client() as client:
+        reply = await client.request("POST", "/v1beta/models/chat:streamGenerateContent", CONTENTS)
+    assert reply.headers["content-type"] == "application/json"
+    answers = json.loads(reply.body)
+    texts = [part["text"] for answer in answers for part in answer["candidates"][0]["content"].get("parts", ())]
+    assert "".join(texts) == "hello"
+
+
 @pytest.mark.parametrize(
     ("path", "body", "read"),
     [
@@ -358,3 +368,28 @@ async def test_a_kept_answer_is_read_and_deleted_by_its_own_tenant_alone() -> No
         assert "my name is Ada" in json.dumps(items)
         assert (await client.request("DELETE", path, None, mine)).json["deleted"] is True
         assert (await client.request("GET", path, None, mine)).status == 404
+
+
+async def test_what_was_said_before_an_answer_is_listed_by_page() -> None:
+    scene = Scene(completion("hello"), keeps=True)
+    async with scene.client() as client:
+        said = [{"role": "user", "content": text} for text in ("one", "two", "three")]
+        answer = (await client.request("POST", "/v1/responses", ASKED | {"input": said})).json["id"]
+        path = f"/v1/responses/{answer}/input_items"
+
+        async def page(query: str) -> tuple[list[str], dict[str, Any]]:
+            told: dict[str, Any] = (await client.request("GET", path + query)).json
+            return [item["content"][0]["text"] for item in told["data"]], told
+
+        texts, told = await page("?limit=2")
+        assert (texts, told["has_more"]) == (["three", "two"], True)
+        texts, told = await page(f"?limit=2&after={told['last_id']}")
+        assert (texts, told["has_more"]) == (["one"], False)
+        assert (await page("?order=asc"))[0] == ["one", "two", "three"]
+        assert (await page("?after=nobody"))[1] == {
+            "object": "list", "data": [], "first_id": "", "last_id": "", "has_more": False
+        }  # fmt: skip
+        assert (await client.request("GET", path + "?order=upwards")).status == 400
+        for query in ("?stream=true", "?stream=1", "?starting_after=3"):
+            assert (await client.request("GET", f"/v1/responses/{answer}{query}")).status == 400
+        assert (await client.request("GET", f"/v1/responses/{answer}?stream=false")).status == 200

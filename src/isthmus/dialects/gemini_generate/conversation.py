@@ -135,7 +135,10 @@ def encode_contents(messages: Sequence[Message], model: str, adapted: Adapted) -
                 _sign(parts, adapted)
             contents.append(merged({"role": role, "parts": parts}, own))
         after_results = message.role == "tool"
-    if system:
+    if system and not contents:  # there has to be a content, and nobody else says anything
+        adapted.note("message.role", "system said as user, where nobody else says anything")
+        contents.append({"role": "user", "parts": system})
+    elif system:
         said["systemInstruction"] = {"parts": system}
     return said | {"contents": contents}
 

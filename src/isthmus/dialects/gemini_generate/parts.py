@@ -93,7 +93,9 @@ def decode_part(fields: Fields, *, call_id: str) -> Part:
             if thought:
                 return Reasoning(**proof._asdict())
             return Text(text="", signature=proof.signature, minted_by=proof.minted_by)
-        case ["inlineData" | "fileData"] if told is None:
+        case ["inlineData" | "fileData"]:
+            if told is not None:  # of a picture that the model made: it goes back to its provider, and to nobody else
+                fields.rest["thoughtSignature"] = told
             return _decode_media(fields)
         case _:
             raise Unsupported(

@@ -324,7 +324,8 @@ class Encoder:
         for at, end in enumerate(self._finished):
             choice = self._of(end.choice)
             candidate: dict[str, Json] = {
-                "content": {"role": "model", "parts": []},
+                # A part without words: Google's own last events have one, and clients take the last part unasked.
+                "content": {"role": "model", "parts": [{"text": ""}]},
                 "index": end.choice,
                 "finishReason": encode_finish(end.reason, end.extra, broken_call=choice.broken_call),
             }
@@ -374,6 +375,7 @@ class Encoder:
         return said
 
     def _part(self, part: Part, choice: int) -> bytes:
+        self._of(choice)
         return self._frame(_candidate(part, choice))
 
     def _frame(self, candidate: dict[str, Json], usage: Usage | None = None) -> bytes:

@@ -29,8 +29,9 @@ def decode_reasoning(fields: Fields, *, from_offer: bool) -> list[Reasoning]:
     proofs of an answer; those that a client returns may be another's.
     """
     text = fields.text("reasoning_content") or ""
-    if isinstance(fields.rest.get("reasoning"), str | None):
+    if isinstance(fields.rest.get("reasoning"), str | None) and not (text and from_offer):
         text = text or fields.text("reasoning") or ""
+        fields.rest.pop("reasoning", None)  # some clients return both; an answer keeps both for its client
     blocks = [
         _decode_block(Fields(item, f"{fields.at('reasoning_details')}[{at}]"), from_offer=from_offer)
         for at, item in enumerate(fields.items("reasoning_details") or ())

@@ -25,6 +25,7 @@ _FORM_BYTES = 64 * 1024
 """What a form has beside its file."""
 
 _CONTENT = b"content-type: application/octet-stream\r\n"
+_FIELDS = frozenset({"file", "purpose", "expires_after", "expires_after[anchor]", "expires_after[seconds]"})
 _SHORTEST, _LONGEST = timedelta(hours=1), timedelta(days=30)
 """How long a client may let its files be kept."""
 
@@ -54,6 +55,8 @@ async def _upload(gateway: Gateway, request: Request) -> Reply:
     form = await run_sync(read_form, request.body)
     if (file := form.get("file")) is None:
         raise InvalidRequest("file is missing.", param="file")
+    if form.keys() - _FIELDS:
+        raise InvalidRequest(f"The form has a field that is not known here; known are {', '.join(sorted(_FIELDS))}.")
     fields = {name: part.content.decode("utf-8", "replace") for name, part in form.items() if name != "file"}
     purpose = fields.get("purpose", "")
     if purpose not in UPLOADED:
@@ -76,6 +79,8 @@ def _keep(fields: dict[str, str]) -> timedelta | None:
     """
     anchor, seconds = fields.get("expires_after[anchor]"), fields.get("expires_after[seconds]")
     if (whole := fields.get("expires_after")) is not None:
+        if (anchor, seconds) != (None, None):
+            raise InvalidRequest("expires_after is said twice.", hint="Say it once.", param="expires_after")
         try:
             expiry = _expiry(whole)
         except UNREADABLE as exc:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from isthmus.dialects.registry import form_of, resumable
 from isthmus.domain.errors import InvalidRequest, NotFound
 from isthmus.domain.kept import Kept
+from isthmus.domain.message import Json
 from isthmus.gateway.headers import JSON
+from isthmus.gateway.paging import limit_of, order_of
 from isthmus.gateway.reply import Reply
 from isthmus.gateway.work import Request, call_of, handled, on_the_road
 from isthmus.routing.answer import Call
@@ -18,20 +22,40 @@ if TYPE_CHECKING:
 _FORM = "openai-responses"
 
 
+class _Listed(msgspec.Struct):
+    data: list[dict[str, Json]]
+
+
+_listed = msgspec.json.Decoder(_Listed).decode
+
+
 async def _retrieve(gateway: Gateway, request: Request) -> Reply:
     """A kept answer, as it was given."""
-    if request.query.get("stream") == "true":
-        raise InvalidRequest("A kept answer is not streamed again.", hint="Ask without stream.", param="stream")
+    for name in ("stream", "starting_after"):
+        if request.query.get(name, "false") != "false":
+            raise InvalidRequest("A kept answer is not streamed again.", hint=f"Ask without {name}.", param=name)
     kept = await _kept(gateway, request)
     return Reply(200, JSON, kept.answer_text.encode())
 
 
 async def _input_items(gateway: Gateway, request: Request) -> Reply:
-    """What was said to the model before a kept answer."""
+    """What was said to the model before a kept answer, the last first unless it is asked for otherwise."""
+    limit, order = limit_of(request.query, default=20, most=100), order_of(request.query)
     kept = await _kept(gateway, request)
     form = resumable(_FORM)
     assert form is not None
-    return Reply(200, JSON, form.input_items(kept.request_text.encode()))
+    items = _listed(form.input_items(kept.request_text.encode())).data
+    if order == "asc":
+        items.reverse()
+    ids = [str(one["id"]) for one in items]
+    if (after := request.query.get("after")) is not None:
+        start = ids.index(after) + 1 if after in ids else len(ids)
+        items, ids = items[start:], ids[start:]
+    # OpenAI's clients take no null for an id here.
+    first, last = (ids[0], ids[:limit][-1]) if ids else ("", "")
+    return Reply.json(
+        {"object": "list", "data": items[:limit], "first_id": first, "last_id": last, "has_more": len(items) > limit}
+    )
 
 
 async def _delete(gateway: Gateway, request: Request) -> Reply:
