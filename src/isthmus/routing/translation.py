@@ -434,6 +434,19 @@ class _Translated:
 
     def _encoded(self, events: list[Event]) -> bytes:
         """Events of the offer, as bytes for the client."""
+        self._watch(events)
+        if self.told is not None:
+            self.told.hear(events)
+        if self._filter is not None:
+            events = [emulated for event in events for emulated in self._filter.feed(event)]
+        return self._said(events)
+
+    def _watch(self, events: list[Event]) -> None:
+        """Read usage off the events, and see to it that they begin with a beginning.
+
+        Raises:
+            UpstreamMalformed: they do not.
+        """
         for event in events:
             if type(event) is Used:
                 self.usage = event.usage
@@ -441,11 +454,6 @@ class _Translated:
                 if type(event) is not Started:
                     raise UpstreamMalformed("The answer goes on without having begun.")
                 self._begun = True
-        if self.told is not None:
-            self.told.hear(events)
-        if self._filter is not None:
-            events = [emulated for event in events for emulated in self._filter.feed(event)]
-        return self._said(events)
 
     def _said(self, events: list[Event]) -> bytes:
         """Events past the emulation: stand-ins put back, kept where they are to be, encoded."""
@@ -484,9 +492,7 @@ class _Continued(_Translated):
 
     @override
     def _encoded(self, events: list[Event]) -> bytes:
-        for event in events:
-            if type(event) is Used:
-                self.usage = event.usage
+        self._watch(events)
         events = self._seam.joined(events)
         assert self.told is not None
         self.told.hear(events)
