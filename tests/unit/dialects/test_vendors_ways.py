@@ -74,7 +74,8 @@ def test_ruby_clients_return_thoughts_under_both_names() -> None:
 
 
 def test_mistral_s_client_says_of_each_answer_that_it_is_not_the_beginning_of_one() -> None:
-    turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yes", "prefix": False}]
+    turn: dict[str, Any] = {"role": "assistant", "content": "yes", "prefix": False}
+    turns: list[dict[str, Any]] = [{"role": "user", "content": "hi"}, turn]
     request = OPENAI_CHAT.decode_request(chat(messages=turns))
     assert b"prefix" not in OPENAI_RESPONSES.encode_request(request, model="m")
     begun = OPENAI_CHAT.decode_request(chat(messages=[turns[0], turns[1] | {"prefix": True}]))
@@ -112,8 +113,8 @@ def test_azure_sends_no_message_where_its_filter_held_the_answer_back() -> None:
 
 def test_arguments_of_openai_s_search_for_tools_are_an_object() -> None:
     item = {"type": "tool_search_call", "id": "ts", "arguments": {"paths": ["a"]}, "status": "completed"}
-    response = {"id": "resp_1", "model": "m", "created_at": 1, "status": "in_progress", "output": []}
-    events = [
+    response: dict[str, Any] = {"id": "resp_1", "model": "m", "created_at": 1, "status": "in_progress", "output": []}
+    events: list[dict[str, Any]] = [
         {"type": "response.created", "response": response},
         {"type": "response.output_item.added", "output_index": 0, "item": item | {"arguments": None}},
         {"type": "response.output_item.done", "output_index": 0, "item": item},
@@ -125,9 +126,22 @@ def test_arguments_of_openai_s_search_for_tools_are_an_object() -> None:
     decoder.close()
 
 
+def test_openai_tells_the_tier_with_the_first_event_of_a_stream() -> None:
+    response = {"id": "resp_1", "model": "m", "created_at": 1, "output": [], "service_tier": "default"}
+    events = [
+        {"type": "response.created", "response": response | {"status": "in_progress"}},
+        {"type": "response.completed", "response": response | {"status": "completed"}},
+    ]
+    decoder = OPENAI_RESPONSES.stream_decoder()
+    told = [event for one in events for event in decoder.feed(f"data: {json.dumps(one)}\n\n".encode())]
+    encoder = OPENAI_RESPONSES.stream_encoder(CompletionRequest(model="m", messages=(), stream=True))
+    for said in (encoder.encode(told[0]), b"".join(map(encoder.encode, told[1:])) + encoder.close()):
+        assert b'"service_tier":"default"' in said
+
+
 def test_arguments_of_a_function_s_call_are_text() -> None:
     item = {"type": "function_call", "id": "fc", "call_id": "c", "name": "f", "arguments": {"a": 1}}
-    response = {"id": "resp_1", "model": "m", "created_at": 1, "status": "in_progress", "output": []}
+    response: dict[str, Any] = {"id": "resp_1", "model": "m", "created_at": 1, "status": "in_progress", "output": []}
     decoder = OPENAI_RESPONSES.stream_decoder()
     decoder.feed(f"data: {json.dumps({'type': 'response.created', 'response': response})}\n\n".encode())
     ended = {"type": "response.output_item.done", "output_index": 0, "item": item}

@@ -176,7 +176,7 @@ class Encoder:
     def _start(self, event: Started) -> bytes:
         self._told = Told(response_id(event.id), event.model, event.created, self._request)
         self._extra = carried(event.extra)
-        response = self._told.response("in_progress")
+        response = completed(self._told.response("in_progress"), self._extra)
         return self._event("response.created", {"response": response}) + self._event(
             "response.in_progress", {"response": response}
         )
