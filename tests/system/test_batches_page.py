@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 from tests.fakes.upstream import WORDS, upstream
-from tests.system.process import running
-from tests.system.process import Isthmus
+from tests.system.process import Isthmus, running
 
 PAGE = Path(__file__).parents[2] / "docs/how-to/run-batches.md"
 SAID = "".join(WORDS)

@@ -11,8 +11,7 @@ from anthropic import Anthropic
 from openai import OpenAI
 from tests.fakes.batch_scene import chat_lines
 from tests.fakes.upstream import Upstream, upstream
-from tests.system.process import running
-from tests.system.process import Isthmus
+from tests.system.process import Isthmus, running
 
 from isthmus.batches.limits import BatchLimits
 

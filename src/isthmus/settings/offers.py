@@ -222,7 +222,7 @@ def _served(
 
 
 def _also(table: OfferTable, service: Service) -> tuple[str, ...]:
-    """Further dialects; those of the service hold for its own address, and not for another that somebody else may run."""
+    """Further dialects. Those of the service hold for its own address, not for another that somebody else may run."""
     if table.also is not None:
         return tuple(name for name in table.also if name != service.dialect)
     return service.also if table.url is None or not service.base_url else ()

@@ -48,7 +48,8 @@ def body_of(*parts: dict[str, Any]) -> bytes:
 
 def encoded(*messages: Message, notes: Adapted | None = None) -> list[dict[str, Any]]:
     request = CompletionRequest(model="m", messages=messages)
-    found: list[dict[str, Any]] = json.loads(OPENAI_CHAT.encode_request(request, model="m", adapted=notes))["messages"]
+    body = OPENAI_CHAT.encode_request(request, model="claude", adapted=notes)  # whose servers take cache marks
+    found: list[dict[str, Any]] = json.loads(body)["messages"]
     return found
 
 

@@ -204,7 +204,7 @@ def test_proofs_of_google_go_to_its_own_models_and_to_no_others() -> None:
         adapted = Adapted()
         sent = OPENAI_CHAT.encode_request(asked, model=model, adapted=adapted)
         assert (b"thought_signature" in sent) == taken
-        assert ("signature" in adapted.text) != taken
+        assert ("message.signature" in adapted.text) != taken
 
 
 def test_both_forms_of_cache_marks_are_marks() -> None:

@@ -20,7 +20,7 @@ from isthmus.domain.message import (
     ToolCall,
 )
 
-_TAKES_MARKS = "claude"
+_TAKE_MARKS = ("claude", "gemini")
 """Of these, `cache_control` is taken: https://openrouter.ai/docs/features/prompt-caching"""
 _TAKES_PROOFS = "gemini"
 """Of these, `extra_content.google`: https://ai.google.dev/gemini-api/docs/thought-signatures"""
@@ -29,7 +29,7 @@ _TAKES_PROOFS = "gemini"
 def taken_by(model: str, request: CompletionRequest, adapted: Adapted) -> CompletionRequest:
     """The request without what the model's server would refuse."""
     name = model.lower()
-    if _TAKES_MARKS not in name:
+    if not any(one in name for one in _TAKE_MARKS):
         fresh = replace(
             request,
             messages=tuple(replace(one, parts=tuple(map(_unmarked, one.parts))) for one in request.messages),
@@ -41,7 +41,7 @@ def taken_by(model: str, request: CompletionRequest, adapted: Adapted) -> Comple
     if _TAKES_PROOFS not in name:
         fresh = replace(request, messages=tuple(map(_unproved, request.messages)))
         if fresh != request:
-            adapted.note("signature", "left out, it is another provider's")
+            adapted.note("message.signature", "left out, made by another provider")
         request = fresh
     return request
 
