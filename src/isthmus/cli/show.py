@@ -107,6 +107,7 @@ _SOURCES = {
     "detector": "found",
     "lineage": "known again",
     "implied": "implied",
+    "previous": "declared for the earlier answer",
 }
 
 

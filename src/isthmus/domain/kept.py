@@ -25,3 +25,5 @@ class Kept:
     answer_text: str
     """What the answer says; of a dialect whose clients go on from answers, the whole answer."""
     expires: datetime
+    goes_on_in: str | None = None
+    """The form in which clients may go on from it; None: none, the answer is not there as a whole."""

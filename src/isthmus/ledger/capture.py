@@ -307,6 +307,7 @@ def _read(store: Store, seal: AESGCM, request: str, now: datetime) -> Kept | Non
         request_text=said.request,
         answer_text=said.answer,
         expires=row.expires,
+        goes_on_in=said.goes_on_in,
     )
 
 
@@ -319,13 +320,22 @@ class _Said(msgspec.Struct):
     request: str
     answer: str
     firm: tuple[Label, ...] | None = None
+    goes_on_in: str | None = None
 
 
 _decode = msgspec.msgpack.Decoder(_Said).decode
 
 
 def _sealed(seal: AESGCM, kept: Kept) -> bytes:
-    said = _Said(kept.tenant, kept.workload, kept.labels, kept.request_text, kept.answer_text, kept.firm)
+    said = _Said(
+        kept.tenant,
+        kept.workload,
+        kept.labels,
+        kept.request_text,
+        kept.answer_text,
+        kept.firm,
+        kept.goes_on_in,
+    )
     nonce = os.urandom(_NONCE_BYTES)
     return nonce + seal.encrypt(nonce, msgspec.msgpack.encode(said), _bound(kept.request, kept.expires))
 

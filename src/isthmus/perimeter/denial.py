@@ -5,15 +5,15 @@ A denial names labels, places and facts, never a word of the content.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from isthmus.domain.decision import Decision
 from isthmus.domain.errors import PerimeterDenied
-from isthmus.domain.label import Label, Labelled
+from isthmus.domain.label import Label, Labelled, LabelSource
 from isthmus.domain.offer import Offer
 from isthmus.perimeter.policy import Policy
 
-_SOURCES = {
+_SOURCES: Mapping[LabelSource, str] = {
     "key": "declared by the key",
     "workload": "declared by the workload",
     "header": "declared by a header",
@@ -22,6 +22,8 @@ _SOURCES = {
     "detector": "found",
     "lineage": "remembered",
     "implied": "implied",
+    "command": "declared by the command",
+    "previous": "declared for the earlier answer",
 }
 _MOST_NAMED = 3
 

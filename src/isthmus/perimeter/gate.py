@@ -19,7 +19,7 @@ from isthmus.domain.offer import Offer
 from isthmus.domain.ports import Guard
 from isthmus.perimeter.inspection import Inspection
 from isthmus.perimeter.passages import passages
-from isthmus.perimeter.perimeter import Perimeter
+from isthmus.perimeter.perimeter import Perimeter, read_together
 
 _NONE: frozenset[Label] = frozenset()
 
@@ -79,20 +79,45 @@ class Gate(Guard):
                 f"A request to {crossing.offer.name} did not come through the perimeter and was not sent.",
                 hint="This is a fault of isthmus; please report it.",
             )
-        if crossing.labels:
-            self._clear(crossing.offer, crossing.labels)
-        inspection = seal.inspection
-        if inspection is not None and self.perimeter.armed and not crossing.offer.clearance.everything:
-            await self._look_again(crossing, inspection, seal.stand_ins)
+        looked_by: Perimeter | None = None
+        while looked_by is not self.perimeter:  # once more where the rules change while it is looked at
+            looked_by = self.perimeter
+            await self._look_again(looked_by, crossing, seal)
 
-    async def _look_again(self, crossing: Crossing, inspection: Inspection, stand_ins: frozenset[str]) -> None:
-        """Whether the bytes about to leave bear a label that the crossing does not know of."""
+    async def _look_again(self, perimeter: Perimeter, crossing: Crossing, seal: _Seal) -> None:
+        """Whether the bytes about to leave bear a label that the offer is not cleared for."""
+        if crossing.labels:
+            self._clear(crossing.offer, perimeter.policy.closure(crossing.labels))
+        if not perimeter.armed or crossing.offer.clearance.everything:
+            return
+        if seal.inspection is None:
+            raise PerimeterDenied(
+                "Nothing was sent. Rules came into force after the request had been read.",
+                hint="Ask again: it is looked at by the new rules then.",
+            )
+        found = await self._found(perimeter, crossing.request.body, seal.inspection, seal.stand_ins)
+        if found:
+            self._clear(crossing.offer, perimeter.policy.closure(found))
+
+    @staticmethod
+    async def _found(
+        perimeter: Perimeter, body: bytes, inspection: Inspection, stand_ins: frozenset[str]
+    ) -> set[Label]:
+        """The labels of a body as it is about to leave.
+
+        What was found before still counts. Where other rules have come into force, everything is looked at by these;
+        only for topics, which are found by meaning, it is not looked once more.
+        """
         memory = inspection.memory
-        texts = {passage.text for passage in passages(msgspec.json.decode(crossing.request.body)).texts}
-        fresh = [text for text in texts if text not in memory]
+        told = passages(msgspec.json.decode(body)).texts
+        texts = {passage.text for passage in told}
         found = {mark.label for text in texts if text in memory for mark in memory[text]}
+        if inspection.made_by is perimeter:
+            fresh = [text for text in texts if text not in memory]
+        else:
+            fresh = [*texts.union(read_together(told))]
         if fresh:
-            marks, failed = await self.perimeter.look(inspection.tenant, fresh)
+            marks, failed = await perimeter.look(inspection.tenant, fresh)
             found.update(labelled.label for labelled in failed)
             for text in fresh:
                 found.update(
@@ -100,8 +125,7 @@ class Gate(Guard):
                     for mark in marks[text]
                     if not (mark.exact and _is_stand_in(text[mark.start : mark.end], stand_ins))
                 )
-        if found:
-            self._clear(crossing.offer, self.perimeter.policy.closure(found))
+        return found
 
     def _clear(self, offer: Offer, labels: frozenset[Label]) -> None:
         missing = self.perimeter.policy.missing(offer, labels)

@@ -57,6 +57,8 @@ class Inspection:
     """Of each passage."""
     memory: dict[str, Marks] = field(default_factory=dict)
     """Of each text looked at."""
+    made_by: object = None
+    """The perimeter that looked. Under another one, texts may bear labels that are not in `memory`."""
 
     def direct(self) -> frozenset[Label]:
         """The labels, without those that others imply."""

@@ -108,6 +108,7 @@ class Perimeter:
             body=decoded,
             stripped=found.stripped,
             passages=found.texts,
+            made_by=self,
         )
         joined = _runs(found.texts)
         texts = list(dict.fromkeys([*(passage.text for passage in found.texts), *(run.text for run in joined)]))
@@ -323,6 +324,11 @@ class _Run:
 
 _REACH = 400
 """Characters of a long text that are read together with its neighbour's."""
+
+
+def read_together(texts: Sequence[Passage]) -> list[str]:
+    """Texts that stand next to one another, each time as one: what is spread over them only shows there."""
+    return [run.text for run in _runs(texts)]
 
 
 def _runs(texts: Sequence[Passage]) -> list[_Run]:

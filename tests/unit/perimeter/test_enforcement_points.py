@@ -466,11 +466,55 @@ def test_the_gate_makes_no_crossing_to_an_offer_that_is_not_cleared() -> None:
 async def test_declared_labels_are_held_against_the_rules_of_the_moment() -> None:
     loose = policy(rule("internal", needs=Needs(side=frozenset({"closed"}))))
     gate = _gate(loose)
-    crossing = gate.cross(GPT, WireRequest("/x", b"{}"), direct=frozenset({INTERNAL}))
+    inspection = await _looked_at(gate, body_of("hello"))
+    crossing = gate.cross(GPT, WireRequest("/x", body_of("hello")), inspection, direct=frozenset({INTERNAL}))
     await gate.check(crossing)
     gate.perimeter = Perimeter(policy=policy(rule("internal", needs=OWN)), key=b"k" * 32)
     with pytest.raises(PerimeterDenied):
         await gate.check(crossing)
+    implying = rule("internal", needs=Needs(side=frozenset({"closed"})), implies=frozenset({PHI}))
+    gate.perimeter = Perimeter(policy=policy(implying, rule("phi", needs=OWN)), key=b"k" * 32)
+    with pytest.raises(PerimeterDenied):
+        await gate.check(crossing)
+
+
+@pytest.mark.parametrize("parts", [["my code is zx81"], ["my code is zx", "81"]], ids=["in one part", "in two"])
+async def test_content_is_held_against_the_rules_of_the_moment(parts: list[str]) -> None:
+    gate = _gate(policy(rule("phi", needs=OWN)), WordDetector({"code": "zx81"}))
+    content = [{"type": "text", "text": part} for part in parts]
+    body = msgspec.json.encode({"model": "w", "messages": [{"role": "user", "content": content}]})
+    inspection = await _looked_at(gate, body)
+    crossing = gate.cross(GPT, WireRequest("/x", body), inspection)
+    await gate.check(crossing)
+    gate.perimeter = replace(gate.perimeter, policy=policy(rule("phi", kinds=frozenset({"code"}), needs=OWN)))
+    with pytest.raises(PerimeterDenied):
+        await gate.check(crossing)
+
+
+async def test_what_was_read_before_there_were_rules_is_held() -> None:
+    gate = Gate()
+    crossing = gate.cross(GPT, WireRequest("/x", body_of("hello")))
+    await gate.check(crossing)
+    gate.perimeter = _gate().perimeter
+    with pytest.raises(PerimeterDenied):
+        await gate.check(crossing)
+    await gate.check(gate.cross(replace(GPT, clearance=Clearance(everything=True)), crossing.request))
+
+
+async def test_rules_that_change_while_the_gate_looks_hold() -> None:
+    gate = _gate(policy(rule("phi", needs=OWN)), WordDetector({"code": "zx81"}))
+    inspection = await _looked_at(gate, body_of("hello"))
+    stricter = replace(gate.perimeter, policy=policy(rule("phi", kinds=frozenset({"code"}), needs=OWN)))
+
+    class Reloading(WordDetector):
+        @override
+        def find(self, texts: Sequence[str]) -> Sequence[Sequence[Finding]]:
+            gate.perimeter = stricter
+            return super().find(texts)
+
+    gate.perimeter = replace(gate.perimeter, detectors=[Reloading({"code": "zx81"})])
+    with pytest.raises(PerimeterDenied):
+        await gate.check(gate.cross(GPT, WireRequest("/x", body_of("my code is zx81")), inspection))
 
 
 async def test_a_body_that_was_not_lowered_after_all_is_held() -> None:

@@ -300,7 +300,7 @@ async def test_a_crossing_that_the_gate_did_not_make_is_refused() -> None:
     with pytest.raises(PerimeterDenied, match="did not come through the perimeter"):
         await scene.gate.check(forged)
     other = Gate().cross(GPT, WireRequest("/x", b"{}"))
-    with pytest.raises(PerimeterDenied):
+    with pytest.raises(PerimeterDenied, match="did not come through the perimeter"):
         await scene.gate.check(other)
 
 
