@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 UV     := .uv/bin/uv
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 
-.PHONY: setup up test check stress prove no-network conformance conformance-npm bench lock clean
+.PHONY: setup up test check stress prove no-network conformance conformance-openapi conformance-npm bench lock clean
 
 setup: $(VENV)/.ready  ## the environment in .venv, as locked
 
@@ -43,6 +43,9 @@ no-network: setup  ## all of it with the own model where there is no route, and 
 
 conformance: setup  ## other people's Python clients and test suites through isthmus
 	$(BIN)/python -m conformance.run
+
+conformance-openapi: setup  ## schemathesis by our own OpenAPI; OPENAPI=path of OpenAI's repository for theirs too
+	$(BIN)/python -m conformance.openapi.run --minutes 20 $(if $(OPENAPI),--openai $(OPENAPI),--spec isthmus)
 
 conformance-npm: setup  ## the Vercel AI SDK, Claude Code, Codex and opencode through isthmus
 	$(BIN)/python -m conformance.npm.run

@@ -85,6 +85,7 @@ def settings(urls: Mapping[str, str]) -> str:
     for vendor, url in urls.items():
         for model in OFFERED[vendor]:
             text += f'[offers."{model}"]\nprovider = "{vendor}"\nmodel = "{model}"\nurl = "{url}"\n'
+            text += 'also = ["openai-responses"]\n' if vendor == "openai" else ""
             text += f'key = "env:{vendor.upper()}_KEY"\nprice = {{ input = 1, output = 5 }}\n{_CAPABLE}'
     # The first workload is that of requests that name no model, such as the moderations of OpenAI's own tests.
     workloads = {"default": OFFERED["openai"]} | {f"at-{vendor}": OFFERED[vendor][:1] for vendor in urls}

@@ -66,6 +66,10 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:  # noqa: ARG001 -
         if _is_valid(case) and chance % 2 and (said := _SENSIBLE.keys() & body.keys()):
             kept = {key: value for key, value in body.items() if key in _HARMLESS}
             body = {**kept, **{key: _SENSIBLE[key] for key in said}}
+        if case.path.endswith("/explain") and _is_valid(case) and chance % 2:
+            body = {"model": name, "messages": _SENSIBLE["messages"]}
+            case.query.pop("form", None)
+            case.query.pop("model", None)
         if _is_text(body.get("model")):
             body = {**body, "model": name}
         if _is_text(body.get("input_file_id")):

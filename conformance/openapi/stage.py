@@ -17,8 +17,9 @@ from typing import Any, TypeVar
 from anthropic import Anthropic
 from anthropic.types.messages.batch_create_params import Request
 from openai import OpenAI
+from openai.types.responses.input_token_count_params import InputTokenCountParams
 from tests.fakes import anthropic_server, gemini_server, openai_server
-from tests.fakes.stand_in import Received, Rejected, StandIn, serving
+from tests.fakes.stand_in import Received, Rejected, StandIn, complain, published, serving
 from tests.system.process import Isthmus, running
 from typing_extensions import override
 
@@ -27,6 +28,8 @@ from conformance.upstream import anthropic, gemini, openai
 
 T = TypeVar("T")
 
+_COUNTING = "/v1/responses/input_tokens"
+_COUNTED = published(InputTokenCountParams)
 _WIDEST = 3072
 """Numbers of a vector, of the vendors' largest."""
 _WIDTHS = ("dimensions", "outputDimensionality")
@@ -62,7 +65,20 @@ def _refusing(look: Callable[[], T]) -> T:
 
 
 class _OpenAI(_Wary, openai.OpenAIVendor):
-    pass
+    @override
+    def check(self, received: Received) -> None:
+        if received.path != _COUNTING:
+            super().check(received)
+        elif received.headers.get("authorization") != f"Bearer {openai_server.KEY}":
+            raise Rejected("Incorrect API key provided", 401)
+        else:
+            _refusing(lambda: complain(_COUNTED, received.body))
+
+    @override
+    def whole(self, received: Received) -> dict[str, Any]:
+        if received.path == _COUNTING:
+            return {"object": "response.input_tokens", "input_tokens": 19}
+        return super().whole(received)
 
 
 class _Anthropic(_Wary, anthropic.AnthropicVendor):

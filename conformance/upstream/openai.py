@@ -13,6 +13,7 @@ from openai.types.chat.completion_create_params import (
 )
 from openai.types.embedding_create_params import EmbeddingCreateParams
 from openai.types.moderation_create_params import ModerationCreateParams
+from openai.types.responses.input_token_count_params import InputTokenCountParams
 from tests.fakes import openai_server
 from tests.fakes.openai_server import KEY, OpenAIServer
 from tests.fakes.stand_in import Received, Rejected, complain, published
@@ -24,6 +25,7 @@ _CHAT = published(CompletionCreateParamsNonStreaming)
 _CHAT_STREAMING = published(CompletionCreateParamsStreaming)
 _EMBEDDINGS = published(EmbeddingCreateParams)
 _MODERATIONS = published(ModerationCreateParams)
+_COUNTED = published(InputTokenCountParams)
 _CATEGORIES = (
     "harassment", "harassment/threatening", "hate", "hate/threatening", "illicit", "illicit/violent", "self-harm",
     "self-harm/instructions", "self-harm/intent", "sexual", "sexual/minors", "violence", "violence/graphic",
@@ -54,6 +56,8 @@ class OpenAIVendor(OpenAIServer):
                 responses.check_form(body)
                 if not self._form_only:
                     responses.check_turns(body)
+            case "/v1/responses/input_tokens":
+                complain(_COUNTED, body)
             case "/v1/embeddings":
                 complain(_EMBEDDINGS, body)
             case "/v1/moderations":
@@ -67,6 +71,8 @@ class OpenAIVendor(OpenAIServer):
         match received.path:
             case "/v1/responses":
                 return responses.whole(body, wit.answer(responses.asked(body)))
+            case "/v1/responses/input_tokens":
+                return {"object": "response.input_tokens", "input_tokens": 19}
             case "/v1/embeddings":
                 return _embeddings(body, packed=not self._form_only and body.get("encoding_format") == "base64")
             case "/v1/moderations":

@@ -10,6 +10,9 @@ from isthmus.domain.value import quick_value
 
 RequestId = NewType("RequestId", str)
 
+ANY_MODEL = "auto"
+"""Names no workload: that of the key serves, else the default one. Some APIs let a request leave its model out."""
+
 Operation = Literal["complete", "embed", "moderate", "count_tokens"]
 """What a model is asked to do. All but `complete` answer whole, never as a stream."""
 

@@ -453,7 +453,7 @@ class Answer:
         assert self._facts is not None
         form = cast("WholeForm[Any, TokenCount]", self.call.form)
         self.body = form.encode_answer(TokenCount(tokens=self._facts.input_tokens), None)
-        self.adapted = "input_tokens: estimated here, no offer was asked"
+        self.adapted = "input_tokens: estimated here"
 
     def holds(self, lane: Lane, since: float) -> None:
         """The stream has a place at its offer, to be given back when it ends."""

@@ -22,6 +22,7 @@ from isthmus.domain.errors import (
     IsthmusError,
     NoHealthyOffer,
     NotCapable,
+    ProviderError,
 )
 from isthmus.domain.kept import Kept
 from isthmus.domain.label import Label
@@ -211,8 +212,14 @@ class Road:
         listen = self._listens(reading, content)
         departure = Departure(self.gate, answer.call, reading, content, listen=listen)
         course = Course(self._means, self.health, answer, reading.workload, decision, departure)
-        if not await course.run():
-            raise self._unhealthy(decision)
+        try:
+            if not await course.run():
+                raise self._unhealthy(decision)
+        except ProviderError:
+            if reading.facts.operation != "count_tokens":
+                raise
+            answer.estimated()  # not every server that speaks a dialect counts in it
+            return
         if reading.workload.mid_stream == "continue" and answer.streamed:
             answer.goes_on(course.go_on)
         if listen:

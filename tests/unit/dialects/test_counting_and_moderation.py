@@ -49,6 +49,17 @@ def test_gemini_takes_the_contents_or_a_whole_request() -> None:
         GEMINI_COUNT.read_facts(body(contents=CONTENTS, generateContentRequest={"contents": CONTENTS}))
 
 
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_labels_that_are_meant_for_us_do_not_leave(*, wrapped: bool) -> None:
+    request: dict[str, Any] = {"contents": CONTENTS, "labels": {"isthmus-labels": "phi", "mine": "x"}}
+    asked = body(generateContentRequest=request) if wrapped else body(**request)
+    facts = GEMINI_COUNT.read_facts(asked)
+    assert facts.labels == {"phi"}
+    sent = GEMINI_COUNT.retarget(asked, facts, model="g")
+    assert b"isthmus" not in sent
+    assert b"mine" in sent
+
+
 def test_to_count_is_an_operation_of_its_own() -> None:
     facts = ANTHROPIC_COUNT.read_facts(body(**HELLO, metadata={"isthmus-labels": "pii"}))
     assert (facts.operation, facts.model) == ("count_tokens", "w")

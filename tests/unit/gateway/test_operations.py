@@ -4,13 +4,14 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from tests.fakes.client import RawClient, connected
 from tests.fakes.http_server import listening
 from tests.fakes.keeper import MemoryKeeper
 from tests.fakes.recorder import MemoryRecorder
-from tests.fakes.sender import DONE, USAGE, Behaviour, FakeResponse, FakeSender, completion, delta
+from tests.fakes.sender import DONE, USAGE, Behaviour, FakeResponse, FakeSender, completion, delta, refusal
 
 from isthmus.domain.crossing import WireRequest
 from isthmus.domain.label import Clearance, Label
@@ -238,6 +239,16 @@ async def test_where_nobody_can_count_an_estimate_is_made_and_nothing_crosses() 
     assert tokens > 0
     assert "estimated" in reply.headers["isthmus-adapted"]
     assert not scene.sender.sent
+    assert scene.ledger.entry.outcome == "completed"
+
+
+async def test_where_a_server_does_not_count_after_all_an_estimate_is_made() -> None:
+    scene = Scene(refusal(404))
+    async with scene.client() as client:
+        reply = await client.request("POST", "/v1/messages/count_tokens", MESSAGES | {"model": "claude"})
+    assert reply.status == 200
+    assert "estimated" in reply.headers["isthmus-adapted"]
+    assert [attempt.error for attempt in scene.ledger.entry.attempts] == ["upstream_error"]
     assert scene.ledger.entry.outcome == "completed"
 
 

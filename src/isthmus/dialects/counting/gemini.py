@@ -74,10 +74,10 @@ class GeminiCount:
     def decode_fault(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Fault:
         return GEMINI_GENERATE.decode_fault(status, headers, body)
 
-    def retarget(self, body: bytes, facts: RequestFacts, *, model: str) -> bytes:  # noqa: ARG002
-        """The body; where it holds a whole request, with the offer's model in that."""
-        fields = fields_once(body)
-        return _whole(msgspec.json.decode(fields[_WHOLE]), model) if _WHOLE in fields else body
+    def retarget(self, body: bytes, facts: RequestFacts, *, model: str) -> bytes:
+        """The body without labels of ours; where it holds a whole request, with the offer's model in that."""
+        inner = GEMINI_GENERATE.retarget(_inner(body), facts, model=model)
+        return _whole(msgspec.json.decode(inner), model) if _WHOLE in fields_once(body) else inner
 
     def read_usage(self, body: bytes) -> Usage | None:
         """None always: to count costs nothing. Refuses what is no answer."""

@@ -21,13 +21,10 @@ from isthmus.dialects.upstream_faults import decode_fault
 from isthmus.domain.errors import InvalidRequest, IsthmusError, Unsupported, UpstreamMalformed
 from isthmus.domain.message import Json
 from isthmus.domain.offer import Need
-from isthmus.domain.request import Operation, RequestFacts
+from isthmus.domain.request import ANY_MODEL, Operation, RequestFacts
 from isthmus.domain.usage import Usage
 
 NAME = "openai-moderations"
-ANY_MODEL = "auto"
-"""The model may be left out; then the workload of the key serves, as for a request that asks for `auto`."""
-
 _NULL = msgspec.Raw(b"null")
 
 

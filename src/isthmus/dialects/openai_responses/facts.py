@@ -19,7 +19,7 @@ from isthmus.dialects.own_metadata import read_own, without_own
 from isthmus.domain.errors import InvalidRequest, Unsupported
 from isthmus.domain.message import Json
 from isthmus.domain.offer import Need
-from isthmus.domain.request import RequestFacts
+from isthmus.domain.request import ANY_MODEL, RequestFacts
 
 TOKENS_PER_IMAGE = 765
 """Of a square image of 1024 pixels at high detail: https://platform.openai.com/docs/guides/images-vision"""
@@ -28,10 +28,6 @@ TOKENS_PER_DOCUMENT = 3_000
 """Of a PDF of two or three pages, whose text and pictures the model is shown: a guess, for the size tells little."""
 
 _NULL = msgspec.Raw(b"null")
-
-
-ANY_MODEL = "auto"
-"""The API lets a request leave the model out; then the workload of the key serves, as for one that asks for `auto`."""
 
 
 class _Format(msgspec.Struct):
@@ -151,7 +147,12 @@ def _refuse_what_is_elsewhere(fields: _Body) -> None:
 
 
 def _read_input(fields: _Body) -> list[_Item] | None:
-    """The items; None where the input is a text."""
+    """The items; None where the input is a text.
+
+    None at all need be there: whether a request that says nothing can be answered is the provider's to say.
+    """
+    if fields.input == _NULL:
+        return []
     told = memoryview(fields.input)
     if told[0] == _TEXT and len(told) > 2:
         return None

@@ -32,6 +32,7 @@ from isthmus.domain.message import (
     ResponseFormat,
     Text,
 )
+from isthmus.domain.request import ANY_MODEL
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 _EFFORTS = get_args(Effort)
@@ -91,7 +92,7 @@ def decode(body: bytes) -> CompletionRequest:
     fields_once(body)
     fields = Fields(content)
     _refuse_what_is_elsewhere(fields)
-    model = fields.required_text("model")
+    model = fields.text("model") or ANY_MODEL
     messages, told = decode_input(fields)
     choice, tools = decode_choice(fields, (*decode_tools(fields), *told))
     logprobs, top_logprobs = _decode_logprobs(fields)

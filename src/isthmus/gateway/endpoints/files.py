@@ -26,8 +26,8 @@ _FORM_BYTES = 64 * 1024
 
 _CONTENT = b"content-type: application/octet-stream\r\n"
 _FIELDS = frozenset({"file", "purpose", "expires_after", "expires_after[anchor]", "expires_after[seconds]"})
-_SHORTEST, _LONGEST = timedelta(hours=1), timedelta(days=30)
-"""How long a client may let its files be kept."""
+_SHORTEST, _LONGEST = 3600, 30 * 24 * 3600
+"""Seconds that a client may let its files be kept."""
 
 
 class _Expiry(msgspec.Struct):
@@ -90,10 +90,10 @@ def _keep(fields: dict[str, str]) -> timedelta | None:
         return None
     if anchor != "created_at":
         raise InvalidRequest("expires_after.anchor must be created_at.", param="expires_after.anchor")
-    keep = timedelta(seconds=int(seconds)) if seconds and seconds.isascii() and seconds.isdigit() else timedelta()
-    if not _SHORTEST <= keep <= _LONGEST:
+    kept = int(seconds) if seconds and seconds.isascii() and seconds.isdigit() and len(seconds) < 10 else 0
+    if not _SHORTEST <= kept <= _LONGEST:
         raise InvalidRequest("expires_after.seconds must be 3600 to 2592000.", param="expires_after.seconds")
-    return keep
+    return timedelta(seconds=kept)
 
 
 async def _list(gateway: Gateway, request: Request) -> Reply:
