@@ -26,7 +26,7 @@ class OwnMetadata(NamedTuple):
     conversation: str | None = None
 
 
-_NOTHING = OwnMetadata()
+NOTHING = OwnMetadata()
 
 
 def read_own(metadata: msgspec.Raw | None, *, within: str = "metadata") -> OwnMetadata:
@@ -36,7 +36,7 @@ def read_own(metadata: msgspec.Raw | None, *, within: str = "metadata") -> OwnMe
         InvalidRequest: it is no object, says a name twice, or what it says to isthmus cannot be understood.
     """
     if metadata is None or bytes(metadata) == _NULL:
-        return _NOTHING
+        return NOTHING
     told = fields_once(metadata, within=within)
     for name in told:
         if name not in _NAMES and name.strip().lower().replace("_", "-").startswith("isthmus"):

@@ -20,7 +20,7 @@ from tests.fakes.sender import DONE, FakeResponse, FakeSender, completion, delta
 from typing_extensions import override
 
 from isthmus.app import App, serve
-from isthmus.dialects.registry import dialect_of
+from isthmus.dialects.registry import dialect_of, form_of
 from isthmus.domain.crossing import Crossing, WireRequest
 from isthmus.domain.errors import ConfigError, InvalidRequest, PerimeterDenied
 from isthmus.domain.finding import Finding
@@ -658,6 +658,14 @@ def test_labels_in_the_metadata_of_every_dialect_count(dialect: str, body: dict[
     body["metadata"] = {"isthmus-labels": "phi, pii"}
     facts = dialect_of(dialect).read_facts(msgspec.json.encode(body))
     assert facts.labels == {PHI, PII}
+
+
+@pytest.mark.parametrize("form", ["openai-chat", "openai-responses", "anthropic-messages", "openai-embeddings"])
+def test_a_misspelt_label_in_the_metadata_is_refused_in_every_dialect(form: str) -> None:
+    said = {"messages": [{"role": "user", "content": "hi"}], "input": "hi", "max_tokens": 1}
+    body = msgspec.json.encode({"model": "w", "metadata": {"Isthmus_Label": "phi"}, **said})
+    with pytest.raises(InvalidRequest, match="isthmus"):
+        form_of(form).read_facts(body)
 
 
 def test_what_metadata_says_to_us_is_not_sent() -> None:

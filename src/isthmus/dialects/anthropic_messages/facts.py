@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from isthmus.dialects.complaint import UNREADABLE, invalid
-from isthmus.dialects.estimates import BYTES_PER_TOKEN, CONVERSATION_LIMIT
+from isthmus.dialects.estimates import BYTES_PER_TOKEN
 from isthmus.dialects.once import check_text, fields_once
+from isthmus.dialects.own_metadata import read_own, without_own
 from isthmus.domain.errors import InvalidRequest
-from isthmus.domain.label import Label, label
 from isthmus.domain.offer import Need
 from isthmus.domain.request import RequestFacts
 
@@ -25,13 +25,6 @@ _MAY_NOT_THINK = frozenset({"disabled", "adaptive"})
 """Kinds of thinking that a model which cannot reason fulfils: with `adaptive`, whether to think is up to the model."""
 
 _NULL = msgspec.Raw(b"null")
-_NO_LABELS: frozenset[Label] = frozenset()
-
-
-class _Metadata(msgspec.Struct):
-    labels: str | None = msgspec.field(name="isthmus-labels", default=None)
-    workload: str | None = msgspec.field(name="isthmus-workload", default=None)
-    conversation: str | None = msgspec.field(name="isthmus-conversation", default=None)
 
 
 class _Thinking(msgspec.Struct):
@@ -75,7 +68,6 @@ class _Messages(msgspec.Struct):
 _body = msgspec.json.Decoder(_Body)
 _messages = msgspec.json.Decoder(_Messages)
 _blocks = msgspec.json.Decoder(str | list[_Block] | None)
-_own = msgspec.json.Decoder(_Metadata)
 
 
 def read_facts(body: bytes) -> RequestFacts:
@@ -102,12 +94,9 @@ def read_facts(body: bytes) -> RequestFacts:
     if fields.thinking is not None and fields.thinking.type not in _MAY_NOT_THINK:
         needs.add("reasoning")
     check_text(body)
-    metadata = _own_metadata(body, fields.metadata)
-    if metadata.conversation is not None and len(metadata.conversation) > CONVERSATION_LIMIT:
-        raise InvalidRequest(
-            f"metadata.isthmus-conversation must have at most {CONVERSATION_LIMIT} characters.",
-            param="metadata.isthmus-conversation",
-        )
+    if fields.metadata != _NULL:
+        fields_once(body)
+    own = read_own(fields.metadata)
     stream = bool(fields.stream)
     return RequestFacts(
         model=fields.model,
@@ -118,21 +107,10 @@ def read_facts(body: bytes) -> RequestFacts:
         + sum(_TOKENS[need] for need, _ in media),
         max_output_tokens=fields.max_tokens,
         messages=len(fields.messages),
-        labels=_labels(metadata.labels),
-        workload=metadata.workload or None,
-        conversation=metadata.conversation or None,
+        labels=own.labels,
+        workload=own.workload,
+        conversation=own.conversation,
     )
-
-
-def _own_metadata(body: bytes, told: msgspec.Raw) -> _Metadata:
-    if told == _NULL:
-        return _Metadata()
-    fields_once(body)
-    fields_once(told, within="metadata")
-    try:
-        return _own.decode(told)
-    except UNREADABLE as exc:
-        raise invalid(exc, within="metadata") from exc
 
 
 def _media(body: bytes) -> list[tuple[Need, int]]:
@@ -159,26 +137,16 @@ def _media_among(blocks: list[_Block]) -> list[tuple[Need, int]]:
     return found
 
 
-def _labels(names: str | None) -> frozenset[Label]:
-    if names is None:
-        return _NO_LABELS
-    param = "metadata.isthmus-labels"
-    try:
-        return frozenset(label(name) for part in names.split(",") if (name := part.strip()))
-    except ValueError as exc:
-        raise InvalidRequest(f"{param} must be label names separated by commas.", param=param) from exc
-
-
 def retarget(body: bytes, facts: RequestFacts, *, model: str) -> bytes:
     """The body with `model` in it and without our own keys; the very same bytes where nothing has to change."""
     fields = fields_once(body)
-    raw = fields.get("metadata")
-    metadata = {} if raw is None else msgspec.json.decode(raw, type=dict[str, msgspec.Raw] | None) or {}
-    if facts.model == model and not any(name.startswith("isthmus-") for name in metadata):
+    told = fields.get("metadata")
+    kept = without_own(told)
+    if facts.model == model and kept is told:
         return body
     fields["model"] = msgspec.Raw(msgspec.json.encode(model))
-    if metadata:
-        kept = {name: value for name, value in metadata.items() if not name.startswith("isthmus-")}
-        if kept != metadata:
-            fields["metadata"] = msgspec.Raw(msgspec.json.encode(kept))
+    if kept is None:
+        fields.pop("metadata", None)
+    else:
+        fields["metadata"] = kept
     return msgspec.json.encode(fields)

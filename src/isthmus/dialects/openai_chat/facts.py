@@ -10,10 +10,10 @@ from typing import NamedTuple
 import msgspec
 
 from isthmus.dialects.complaint import UNREADABLE, invalid
-from isthmus.dialects.estimates import BYTES_PER_TOKEN, CONVERSATION_LIMIT
+from isthmus.dialects.estimates import BYTES_PER_TOKEN
 from isthmus.dialects.once import check_text, fields_once
+from isthmus.dialects.own_metadata import NOTHING, read_own, without_own
 from isthmus.domain.errors import InvalidRequest
-from isthmus.domain.label import Label, label
 from isthmus.domain.offer import Need
 from isthmus.domain.request import RequestFacts
 
@@ -32,12 +32,6 @@ class _StreamOptions(msgspec.Struct):
 
 class _ResponseFormat(msgspec.Struct):
     type: str
-
-
-class _Metadata(msgspec.Struct):
-    labels: str | None = msgspec.field(name="isthmus-labels", default=None)
-    workload: str | None = msgspec.field(name="isthmus-workload", default=None)
-    conversation: str | None = msgspec.field(name="isthmus-conversation", default=None)
 
 
 class _Message(msgspec.Struct):
@@ -66,8 +60,6 @@ class _Part(msgspec.Struct):
     input_audio: msgspec.Raw = msgspec.Raw()
 
 
-_OWN = frozenset({"isthmus-labels", "isthmus-workload", "isthmus-conversation"})
-_own = msgspec.json.Decoder(_Metadata)
 _body = msgspec.json.Decoder(_Body)
 _parts = msgspec.json.Decoder(list[_Part])
 _encode = msgspec.json.encode
@@ -82,7 +74,6 @@ _MEDIA_NEEDS: dict[str, Need] = {
 }
 _TOKENS: dict[Need, int] = {"vision": TOKENS_PER_IMAGE, "audio": 0, "documents": TOKENS_PER_DOCUMENT}
 _NO_NEEDS: frozenset[Need] = frozenset()
-_NO_LABELS: frozenset[Label] = frozenset()
 
 
 def read_facts(body: bytes) -> RequestFacts:
@@ -118,18 +109,10 @@ def read_facts(body: bytes) -> RequestFacts:
         needs.add("choices")
     if fields.reasoning_effort is not None and fields.reasoning_effort != "none":
         needs.add("reasoning")
-    labels, workload, conversation = _NO_LABELS, None, None
+    own = NOTHING
     if fields.metadata != _NULL:
         fields_once(body)
-        metadata = _own_metadata(fields_once(fields.metadata, within="metadata"))
-        workload, conversation = metadata.workload or None, metadata.conversation or None
-        if metadata.labels is not None:
-            labels = _labels(metadata.labels)
-        if conversation is not None and len(conversation) > CONVERSATION_LIMIT:
-            raise InvalidRequest(
-                f"metadata.isthmus-conversation must have at most {CONVERSATION_LIMIT} characters.",
-                param="metadata.isthmus-conversation",
-            )
+        own = read_own(fields.metadata)
     stream = bool(fields.stream)
     return RequestFacts(
         model=fields.model,
@@ -139,9 +122,9 @@ def read_facts(body: bytes) -> RequestFacts:
         input_tokens=text_bytes // BYTES_PER_TOKEN + media_tokens,
         max_output_tokens=fields.max_tokens if fields.max_completion_tokens is None else fields.max_completion_tokens,
         messages=len(fields.messages),
-        labels=labels,
-        workload=workload,
-        conversation=conversation,
+        labels=own.labels,
+        workload=own.workload,
+        conversation=own.conversation,
     )
 
 
@@ -156,52 +139,24 @@ def retarget(body: bytes, facts: RequestFacts, *, model: str) -> bytes:
     """
     asks_usage = facts.stream and not facts.stream_usage
     fields = fields_once(body)
-    metadata = _fields_of(fields.get("metadata"))
-    has_own_keys = any(name.startswith("isthmus-") for name in metadata)
-    if facts.model == model and not asks_usage and not has_own_keys:
+    told = fields.get("metadata")
+    kept = without_own(told)
+    if facts.model == model and not asks_usage and kept is told:
         return body
     fields["model"] = msgspec.Raw(_encode(model))
     if asks_usage:
         options = _fields_of(fields.get("stream_options"))
         options["include_usage"] = msgspec.Raw(b"true")
         fields["stream_options"] = msgspec.Raw(_encode(options))
-    if has_own_keys:
-        kept = {name: value for name, value in metadata.items() if not name.startswith("isthmus-")}
-        if kept:
-            fields["metadata"] = msgspec.Raw(_encode(kept))
-        else:
-            del fields["metadata"]
+    if kept is None:
+        fields.pop("metadata", None)
+    else:
+        fields["metadata"] = kept
     return _encode(fields)
 
 
 def _fields_of(raw: msgspec.Raw | None) -> dict[str, msgspec.Raw]:
     return {} if raw is None else (msgspec.json.decode(raw, type=dict[str, msgspec.Raw] | None) or {})
-
-
-def _labels(names: str) -> frozenset[Label]:
-    param = "metadata.isthmus-labels"
-    try:
-        return frozenset(label(name) for part in names.split(",") if (name := part.strip()))
-    except ValueError as exc:
-        raise InvalidRequest(
-            f"{param} must be label names separated by commas, each 1 to 63 of a-z, 0-9, '.', '_', '-', beginning with "
-            "a-z or 0-9.",
-            param=param,
-        ) from exc
-
-
-def _own_metadata(told: dict[str, msgspec.Raw]) -> _Metadata:
-    """What is said to us. A misspelt name is refused: a label that is not understood would be no label."""
-    for name in told:
-        if name not in _OWN and name.strip().lower().replace("_", "-").startswith("isthmus"):
-            raise InvalidRequest(
-                f"metadata has a name that begins with isthmus and is none of {', '.join(sorted(_OWN))}.",
-                param="metadata",
-            )
-    try:
-        return _own.decode(_encode({name: told[name] for name in _OWN & told.keys()}))
-    except UNREADABLE as exc:
-        raise InvalidRequest("What metadata says to isthmus must be text.", param="metadata") from exc
 
 
 class _Media(NamedTuple):
