@@ -7,9 +7,8 @@ from typing import Any
 import msgspec
 from anthropic.types.message_count_tokens_params import MessageCountTokensParams
 from anthropic.types.message_create_params import MessageCreateParamsNonStreaming, MessageCreateParamsStreaming
-from tests.fakes import anthropic_server
 from tests.fakes.anthropic_server import KEY, AnthropicServer
-from tests.fakes.stand_in import Received, Rejected, complain, event, published
+from tests.fakes.stand_in import Asked, Received, Rejected, Said, complain, event, published
 from typing_extensions import override
 
 from conformance.upstream import wit
@@ -45,6 +44,10 @@ class AnthropicVendor(AnthropicServer):
                 raise Rejected(f"no such endpoint: {received.path}", 404)
 
     @override
+    def say(self, asked: Asked) -> Said:
+        return wit.answer(asked)
+
+    @override
     def whole(self, received: Received) -> dict[str, Any]:
         if received.path == "/v1/messages/count_tokens":
             return {"input_tokens": 19}
@@ -57,6 +60,3 @@ class AnthropicVendor(AnthropicServer):
         opening, closing = (msgspec.json.decode(one.partition(b"data: ")[2]) for one in (events[0], events[-2]))
         closing["usage"] = opening["message"]["usage"] | closing["usage"]
         return [*events[:-2], event(closing, closing["type"]), events[-1]]
-
-
-anthropic_server.say = wit.answer  # type: ignore[attr-defined]  # in place of its own

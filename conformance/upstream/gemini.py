@@ -6,9 +6,8 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from tests.fakes import gemini_server
 from tests.fakes.gemini_server import KEY, GeminiServer
-from tests.fakes.stand_in import Received, Rejected
+from tests.fakes.stand_in import Asked, Received, Rejected, Said
 from typing_extensions import override
 
 from conformance.upstream import wit
@@ -36,6 +35,10 @@ class GeminiVendor(GeminiServer):
             raise Rejected(f"{wanted} is not specified")
 
     @override
+    def say(self, asked: Asked) -> Said:
+        return wit.answer(asked)
+
+    @override
     def whole(self, received: Received) -> dict[str, Any]:
         found = _OTHER.match(received.path)
         match found and found[1]:
@@ -51,9 +54,6 @@ class GeminiVendor(GeminiServer):
     @override
     def stream(self, received: Received) -> list[bytes]:
         return super().stream(_with_json_schemas(_spelt(received)))
-
-
-gemini_server.say = wit.answer  # type: ignore[attr-defined]  # in place of its own
 
 
 # ---------------------------------------------------------------------------------------- one of many ways to say it

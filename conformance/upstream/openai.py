@@ -14,9 +14,8 @@ from openai.types.chat.completion_create_params import (
 from openai.types.embedding_create_params import EmbeddingCreateParams
 from openai.types.moderation_create_params import ModerationCreateParams
 from openai.types.responses.input_token_count_params import InputTokenCountParams
-from tests.fakes import openai_server
 from tests.fakes.openai_server import KEY, OpenAIServer
-from tests.fakes.stand_in import Received, Rejected, complain, published
+from tests.fakes.stand_in import Asked, Received, Rejected, Said, complain, published
 from typing_extensions import override
 
 from conformance.upstream import responses, wit
@@ -66,6 +65,10 @@ class OpenAIVendor(OpenAIServer):
                 raise Rejected(f"Invalid URL {received.path}", 404)
 
     @override
+    def say(self, asked: Asked) -> Said:
+        return wit.answer(asked)
+
+    @override
     def whole(self, received: Received) -> dict[str, Any]:
         body = received.body
         match received.path:
@@ -103,9 +106,6 @@ def _without_cache_marks(body: dict[str, Any]) -> dict[str, Any]:
         else:
             messages.append(message)
     return body | {"messages": messages}
-
-
-openai_server.say = wit.answer  # type: ignore[attr-defined]  # in place of its own
 
 
 def _embeddings(body: dict[str, Any], *, packed: bool) -> dict[str, Any]:

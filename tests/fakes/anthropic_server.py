@@ -21,7 +21,6 @@ from tests.fakes.stand_in import (
     event,
     image_size,
     published,
-    say,
     serving,
 )
 from typing_extensions import override
@@ -67,7 +66,7 @@ class AnthropicServer(StandIn):
     @override
     def whole(self, received: Received) -> dict[str, Any]:
         body = received.body
-        said = say(_asked(body))
+        said = self.say(_asked(body))
         content: list[dict[str, Any]] = []
         if said.thought:
             content.append({"type": "thinking", "thinking": said.thought, "signature": "c2lnbmVk"})
@@ -79,7 +78,7 @@ class AnthropicServer(StandIn):
     @override
     def stream(self, received: Received) -> list[bytes]:
         body = received.body
-        said = say(_asked(body))
+        said = self.say(_asked(body))
         opening = _message(body, [], None, _USAGE | {"output_tokens": 1})
         events: list[dict[str, Any]] = [{"type": "message_start", "message": opening}, {"type": "ping"}]
         index = 0

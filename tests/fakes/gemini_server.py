@@ -10,7 +10,7 @@ import msgspec
 from google.genai import types
 from google.genai._common import BaseModel
 from pydantic import ValidationError
-from tests.fakes.stand_in import Asked, Received, Rejected, StandIn, event, image_size, say, serving
+from tests.fakes.stand_in import Asked, Received, Rejected, StandIn, event, image_size, serving
 from typing_extensions import override
 
 KEY = "gemini-test"
@@ -80,7 +80,7 @@ class GeminiServer(StandIn):
 
     @override
     def whole(self, received: Received) -> dict[str, Any]:
-        said = say(_asked(received.body))
+        said = self.say(_asked(received.body))
         parts: list[dict[str, Any]] = []
         if said.thought:
             parts.append({"text": said.thought, "thought": True})
@@ -91,7 +91,7 @@ class GeminiServer(StandIn):
 
     @override
     def stream(self, received: Received) -> list[bytes]:
-        said = say(_asked(received.body))
+        said = self.say(_asked(received.body))
         parts: list[dict[str, Any]] = []
         if said.thought:
             parts.append({"text": said.thought, "thought": True})

@@ -19,7 +19,6 @@ from tests.fakes.stand_in import (
     event,
     image_size,
     published,
-    say,
     serving,
 )
 from typing_extensions import override
@@ -62,7 +61,7 @@ class OpenAIServer(StandIn):
 
     @override
     def whole(self, received: Received) -> dict[str, Any]:
-        said = say(_asked(received.body))
+        said = self.say(_asked(received.body))
         message: dict[str, Any] = {"role": "assistant", "content": said.text or None, "refusal": None}
         if said.calls:
             message["tool_calls"] = [_call(*call) for call in said.calls]
@@ -71,7 +70,7 @@ class OpenAIServer(StandIn):
 
     @override
     def stream(self, received: Received) -> list[bytes]:
-        said = say(_asked(received.body))
+        said = self.say(_asked(received.body))
         deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
         deltas += [{"content": piece} for piece in said.pieces]
         for number, (identity, name, arguments) in enumerate(said.calls):

@@ -203,6 +203,10 @@ class StandIn:
 
     # ---- what a vendor's stand-in fills in
 
+    def say(self, asked: Asked) -> Said:
+        """What it answers."""
+        return say(asked)
+
     def check(self, received: Received) -> None:
         """Refuse what the vendor would refuse, with `Rejected`."""
         raise NotImplementedError
