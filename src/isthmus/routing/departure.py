@@ -141,4 +141,5 @@ class Departure:
             pseudonyms=pseudonyms,
             listen=self._listen,
             continues=self._continues,
+            named=self._content is not None,  # else nobody had to look, for nothing in it is ours
         )

@@ -166,9 +166,10 @@ class TranslationPlan:
         pseudonyms: what stands in it for what, to be put back in the answer; None: nothing.
         listen: whether what the answer says is to be kept for `Translation.said`.
         continues: whether another offer is to go on where one breaks off.
+        named: whether our own name may stand in the body; where it does not, no proof in it bears our mark.
     """
 
-    __slots__ = ("_body", "_client", "_continues", "_decoded", "_facts", "_listen", "_pseudonyms")
+    __slots__ = ("_body", "_client", "_continues", "_decoded", "_facts", "_listen", "_named", "_pseudonyms")
 
     def __init__(
         self,
@@ -179,9 +180,11 @@ class TranslationPlan:
         pseudonyms: Pseudonyms | None = None,
         listen: bool = False,
         continues: bool = False,
+        named: bool = True,
     ) -> None:
         self._client = client
         self._body = body
+        self._named = named
         self._facts = facts
         self._pseudonyms = pseudonyms
         self._listen = listen
@@ -202,7 +205,7 @@ class TranslationPlan:
             and self._pseudonyms is None
             and not self._emulates(offer)
             and not _gathers(offer, facts.stream)
-            and not has_marked(self._body)
+            and not (self._named and has_marked(self._body))
         ):
             ear = Ear(dialect) if self._listen else None
             told = Told(dialect.stream_decoder()) if self._continues else None
