@@ -48,8 +48,7 @@ class Endpoint:
 
     method: str
     path: str
-    """`{name}` stands for one segment of the path, up to a slash or a colon; `{model}` for any name of a model, which
-    may have both in it."""
+    """`{name}` stands for one segment of the path, up to a slash; `{model}` for a name that may have slashes in it."""
     vendor: Vendor
     work: Callable[[Gateway, RequestHead, Key, Params], Work]
     """What to do, once it is known who asks."""
@@ -63,7 +62,7 @@ class Endpoint:
 
 
 def _group(named: re.Match[str]) -> str:
-    return f"(?P<{named[1]}>{'.+' if named[1] == 'model' else '[^/:]+'})"
+    return f"(?P<{named[1]}>{'.+' if named[1] == 'model' else '[^/]+'})"
 
 
 class Asked(NamedTuple):

@@ -71,6 +71,7 @@ def test_slashes_hosts_and_escapes_change_nothing() -> None:
 def test_a_name_in_a_path_is_one_segment_but_for_models_which_may_have_slashes_and_colons() -> None:
     assert meant("/v1beta/models/maker/m:8b:generateContent")[2] == {"model": "maker/m:8b"}
     assert not asked(head("/v1/batches/a/b/cancel")).endpoints
+    assert meant("/v1/messages/batches/a%3Ab/cancel", anthropic=True)[2] == {"batch": "a:b"}
 
 
 def test_errors_about_paths_that_are_none_come_in_the_shape_of_who_asks() -> None:
