@@ -98,7 +98,7 @@ def of_request(request: CompletionRequest) -> Facets:
         "refusals": [part.text for _, part in parts if isinstance(part, Refusal)],
         "thoughts": [part.text for _, part in parts if isinstance(part, Reasoning) and part.text],
         "signatures": _signatures([part for _, part in parts]),
-        "citations": [_citation(one) for _, part in parts if isinstance(part, Text) for one in part.citations],
+        "citations": _citations(part for _, part in parts),
         "details": [part.detail for _, part in parts if isinstance(part, Image) and part.detail not in (None, "auto")],
         "titles": [part.title for _, part in parts if isinstance(part, Document) and part.title] or None,
         "contexts": [part.context for _, part in parts if isinstance(part, Document) and part.context],
@@ -209,6 +209,11 @@ def _signatures(parts: Iterable[Part]) -> list[Any]:
     ]
 
 
+def _citations(parts: Iterable[Part]) -> list[Any]:
+    """In no order: dialects list them by where they end, or as they were found."""
+    return sorted(map(repr, (_citation(one) for part in parts if isinstance(part, Text) for one in part.citations)))
+
+
 def _citation(citation: Citation) -> Any:
     return (citation.url, citation.title)
 
@@ -232,13 +237,7 @@ def of_completion(completion: Completion) -> Facets:
         "thoughts": ["".join(_of(choice, Reasoning)) for choice in completion.choices],
         "signatures": [_signatures(choice.parts) for choice in completion.choices],
         "refusals": ["".join(_of(choice, Refusal)) for choice in completion.choices],
-        "citations": [
-            _citation(one)
-            for choice in completion.choices
-            for part in choice.parts
-            if isinstance(part, Text)
-            for one in part.citations
-        ],
+        "citations": _citations(part for choice in completion.choices for part in choice.parts),
         "finish": [choice.finish for choice in completion.choices],
         "stop_sequence": [choice.stop_sequence for choice in completion.choices],
         "logprobs": [choice.logprobs for choice in completion.choices],
