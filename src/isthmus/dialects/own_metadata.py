@@ -66,6 +66,15 @@ def without_own(metadata: msgspec.Raw | None, *, within: str = "metadata") -> ms
     return msgspec.Raw(msgspec.json.encode(kept)) if kept else None
 
 
+def readdressed(fields: dict[str, msgspec.Raw], model: str) -> bytes:
+    """A body of these fields as an offer is sent it: for its model, and without what `metadata` says to isthmus."""
+    fields["model"] = msgspec.Raw(msgspec.json.encode(model))
+    kept = without_own(fields.pop("metadata", None))
+    if kept is not None:
+        fields["metadata"] = kept
+    return msgspec.json.encode(fields)
+
+
 def _labels(names: str | None, within: str) -> frozenset[Label]:
     try:
         return frozenset(label(name) for part in (names or "").split(",") if (name := part.strip()))

@@ -126,9 +126,8 @@ class Departure:
             body, pseudonyms = taken.body, taken.pseudonyms
         elif content.inspection.stripped:
             body = msgspec.json.encode(content.inspection.body)
-        return self._translations(body, pseudonyms), frozenset() if pseudonyms is None else frozenset(
-            pseudonyms.originals
-        )
+        stand_ins: frozenset[str] = frozenset() if pseudonyms is None else frozenset(pseudonyms.originals)
+        return self._translations(body, pseudonyms), stand_ins
 
     def _translations(self, body: bytes, pseudonyms: Pseudonyms | None) -> _Plan:
         form, facts = self._call.form, self._reading.facts

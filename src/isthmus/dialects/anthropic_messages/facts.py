@@ -7,7 +7,7 @@ import msgspec
 from isthmus.dialects.complaint import UNREADABLE, invalid
 from isthmus.dialects.estimates import BYTES_PER_TOKEN
 from isthmus.dialects.once import check_text, fields_once
-from isthmus.dialects.own_metadata import read_own, without_own
+from isthmus.dialects.own_metadata import read_own, readdressed, without_own
 from isthmus.domain.errors import InvalidRequest
 from isthmus.domain.offer import Need
 from isthmus.domain.request import RequestFacts
@@ -141,12 +141,6 @@ def retarget(body: bytes, facts: RequestFacts, *, model: str) -> bytes:
     """The body with `model` in it and without our own keys; the very same bytes where nothing has to change."""
     fields = fields_once(body)
     told = fields.get("metadata")
-    kept = without_own(told)
-    if facts.model == model and kept is told:
+    if facts.model == model and without_own(told) is told:
         return body
-    fields["model"] = msgspec.Raw(msgspec.json.encode(model))
-    if kept is None:
-        fields.pop("metadata", None)
-    else:
-        fields["metadata"] = kept
-    return msgspec.json.encode(fields)
+    return readdressed(fields, model)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import get_args
-from urllib.parse import quote
 
 import msgspec
 
@@ -17,6 +16,7 @@ from isthmus.dialects.dialect import Fault, WholeForm
 from isthmus.dialects.embeddings.openai import MOST_INPUTS, only_texts
 from isthmus.dialects.estimates import BYTES_PER_TOKEN
 from isthmus.dialects.fields import Fields
+from isthmus.dialects.gemini_generate.address import path_of, resource_name
 from isthmus.dialects.gemini_generate.faults import decode_fault, encode_error
 from isthmus.dialects.once import check_text, fields_once
 from isthmus.domain.embedding import EmbeddingRequest, Embeddings, EmbeddingTask
@@ -103,8 +103,7 @@ class GeminiEmbed:
     # ---- to offers
 
     def request_path(self, model: str) -> str:
-        verb = "batchEmbedContents" if self._batch else "embedContent"
-        return f"/v1beta/models/{quote(model.removeprefix('models/'), safe='')}:{verb}"
+        return path_of(model, "batchEmbedContents" if self._batch else "embedContent")
 
     def request_headers(self) -> Sequence[tuple[bytes, bytes]]:
         return ()
@@ -112,7 +111,7 @@ class GeminiEmbed:
     def encode_request(self, request: EmbeddingRequest, *, model: str, adapted: Adapted | None = None) -> bytes:
         if request.user is not None and adapted is not None:
             adapted.note("user", "left out")
-        shared: dict[str, Json] = {"model": f"models/{model.removeprefix('models/')}"}
+        shared: dict[str, Json] = {"model": resource_name(model)}
         if request.task is not None:
             shared["taskType"] = request.task.upper()
         if request.title is not None:
@@ -145,7 +144,7 @@ class GeminiEmbed:
         """The body with the offer's model in every request: the client's name for it means nothing to the offer."""
         told = msgspec.json.decode(body)
         for one in told["requests"] if self._batch else [told]:
-            one["model"] = f"models/{model.removeprefix('models/')}"
+            one["model"] = resource_name(model)
         return msgspec.json.encode(told)
 
     def read_usage(self, body: bytes) -> Usage | None:

@@ -15,7 +15,7 @@ from isthmus.dialects.fields import Fields
 from isthmus.dialects.once import check_text, fields_once
 from isthmus.dialects.openai_chat.faults import encode_error, refusal
 from isthmus.dialects.openai_chat.usage import WireUsage
-from isthmus.dialects.own_metadata import read_own, without_own
+from isthmus.dialects.own_metadata import read_own, readdressed
 from isthmus.dialects.upstream_faults import decode_fault
 from isthmus.domain.embedding import EmbeddingRequest, Embeddings
 from isthmus.domain.errors import InvalidRequest, IsthmusError, Unsupported, UpstreamMalformed
@@ -187,12 +187,7 @@ class OpenAIEmbeddings:
     # ---- the same form on both sides
 
     def retarget(self, body: bytes, facts: RequestFacts, *, model: str) -> bytes:  # noqa: ARG002
-        fields = fields_once(body)
-        fields["model"] = msgspec.Raw(msgspec.json.encode(model))
-        metadata = without_own(fields.pop("metadata", None))
-        if metadata is not None:
-            fields["metadata"] = metadata
-        return msgspec.json.encode(fields)
+        return readdressed(fields_once(body), model)
 
     def read_usage(self, body: bytes) -> Usage | None:
         try:

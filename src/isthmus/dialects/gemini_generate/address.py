@@ -24,12 +24,25 @@ class Address(NamedTuple):
     """Whether a stream is asked for as one JSON array, which is what Google sends where `alt=sse` is not said."""
 
 
-def request_path(model: str, *, stream: bool) -> str:
+def resource(model: str) -> tuple[str, str]:
+    """Where a model is, and its name there: `models`, or `tunedModels` where its name says so."""
     kind, _, name = model.partition("/")
-    if kind not in _KINDS or not name:
-        kind, name = "models", model
-    verb = "streamGenerateContent?alt=sse" if stream else "generateContent"
+    return (kind, name) if kind in _KINDS and name else ("models", model)
+
+
+def resource_name(model: str) -> str:
+    """A model as bodies name it."""
+    return "/".join(resource(model))
+
+
+def path_of(model: str, verb: str) -> str:
+    """The path of an operation on a model."""
+    kind, name = resource(model)
     return f"/v1beta/{kind}/{quote(name, safe='')}:{verb}"
+
+
+def request_path(model: str, *, stream: bool) -> str:
+    return path_of(model, "streamGenerateContent?alt=sse" if stream else "generateContent")
 
 
 def read_path(path: str) -> Address | None:

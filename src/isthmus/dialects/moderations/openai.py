@@ -16,7 +16,7 @@ from isthmus.dialects.dialect import Fault, WholeForm
 from isthmus.dialects.estimates import BYTES_PER_TOKEN
 from isthmus.dialects.once import check_text, fields_once
 from isthmus.dialects.openai_chat.faults import encode_error, refusal
-from isthmus.dialects.own_metadata import read_own, without_own
+from isthmus.dialects.own_metadata import read_own, readdressed
 from isthmus.dialects.upstream_faults import decode_fault
 from isthmus.domain.errors import InvalidRequest, IsthmusError, Unsupported, UpstreamMalformed
 from isthmus.domain.message import Json
@@ -110,12 +110,7 @@ class OpenAIModerations:
         return decode_fault(status, headers, body)
 
     def retarget(self, body: bytes, facts: RequestFacts, *, model: str) -> bytes:  # noqa: ARG002
-        fields = fields_once(body)
-        fields["model"] = msgspec.Raw(msgspec.json.encode(model))
-        metadata = without_own(fields.pop("metadata", None))
-        if metadata is not None:
-            fields["metadata"] = metadata
-        return msgspec.json.encode(fields)
+        return readdressed(fields_once(body), model)
 
     def read_usage(self, body: bytes) -> Usage | None:
         """None always: moderation is not billed by the token. Refuses what is no answer."""

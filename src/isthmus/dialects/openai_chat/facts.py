@@ -12,7 +12,7 @@ import msgspec
 from isthmus.dialects.complaint import UNREADABLE, invalid
 from isthmus.dialects.estimates import BYTES_PER_TOKEN
 from isthmus.dialects.once import check_text, fields_once
-from isthmus.dialects.own_metadata import NOTHING, read_own, without_own
+from isthmus.dialects.own_metadata import NOTHING, read_own, readdressed, without_own
 from isthmus.domain.errors import InvalidRequest
 from isthmus.domain.offer import Need
 from isthmus.domain.request import RequestFacts
@@ -140,19 +140,13 @@ def retarget(body: bytes, facts: RequestFacts, *, model: str) -> bytes:
     asks_usage = facts.stream and not facts.stream_usage
     fields = fields_once(body)
     told = fields.get("metadata")
-    kept = without_own(told)
-    if facts.model == model and not asks_usage and kept is told:
+    if facts.model == model and not asks_usage and without_own(told) is told:
         return body
-    fields["model"] = msgspec.Raw(_encode(model))
     if asks_usage:
         options = _fields_of(fields.get("stream_options"))
         options["include_usage"] = msgspec.Raw(b"true")
         fields["stream_options"] = msgspec.Raw(_encode(options))
-    if kept is None:
-        fields.pop("metadata", None)
-    else:
-        fields["metadata"] = kept
-    return _encode(fields)
+    return readdressed(fields, model)
 
 
 def _fields_of(raw: msgspec.Raw | None) -> dict[str, msgspec.Raw]:
