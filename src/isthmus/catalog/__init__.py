@@ -1,1 +1,1 @@
-"""Which models exist, what they can do and what they cost: data files and a typed query."""
+"""Which models exist, what they are, what they may be used for, what they cost: records of claims, and what follows."""

@@ -1,0 +1,1 @@
+"""Licences and terms held against what an organisation wants to do."""

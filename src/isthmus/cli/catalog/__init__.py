@@ -1,0 +1,1 @@
+"""`isthmus catalog`: one file per command, put together in `app`."""

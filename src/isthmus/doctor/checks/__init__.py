@@ -1,0 +1,1 @@
+"""The checks, found by looking: every module here has `CHECKS`."""
