@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 import msgspec
+from typing_extensions import override
 
 from isthmus.dialects import sse
 from isthmus.dialects.anthropic_messages import faults
@@ -14,6 +15,7 @@ from isthmus.dialects.anthropic_messages.completion import carried, decode_stop,
 from isthmus.dialects.anthropic_messages.name import NAME
 from isthmus.dialects.anthropic_messages.thinking import write_signature
 from isthmus.dialects.anthropic_messages.usage import WireUsage, from_domain
+from isthmus.dialects.arriving import FramedDecoder
 from isthmus.dialects.fields import merged
 from isthmus.dialects.google import GoogleProof, encode_proof, read_proof
 from isthmus.dialects.proofs import marked
@@ -21,8 +23,6 @@ from isthmus.dialects.untold import untold_citation
 from isthmus.domain.errors import (
     InvalidRequest,
     IsthmusError,
-    ProviderError,
-    StreamInterrupted,
     Unsupported,
     UpstreamMalformed,
 )
@@ -119,7 +119,7 @@ class _OpenCall:
         self.said = False
 
 
-class Decoder:
+class Decoder(FramedDecoder):
     """One upstream stream."""
 
     __slots__ = (
@@ -127,57 +127,24 @@ class Decoder:
         "_calls",
         "_cited",
         "_count",
-        "_done",
-        "_failure",
         "_finished",
-        "_frames",
         "_said",
         "_started",
         "_usage",
     )
 
     def __init__(self) -> None:
-        self._frames = sse.Frames()
+        super().__init__()
         self._calls: dict[int, _OpenCall] = {}
         self._count = 0
-        self._started = self._finished = self._done = False
+        self._started = self._finished = False
         self._usage = WireUsage()
         self._said = self._block = 0
         """Characters of text so far, and those before the block of text that is open."""
         self._cited: list[Citation] = []
         """What the open block of text rests on, from its first character."""
-        self._failure: ProviderError | None = None
 
-    def feed(self, data: bytes) -> list[Event]:
-        return self._events(self._frames.feed(data))
-
-    def close(self) -> list[Event]:
-        try:
-            events = self._events(self._frames.close())
-        except UpstreamMalformed as exc:  # an event that lacks its end
-            raise StreamInterrupted("The upstream ended the stream within an event.") from exc
-        if self._failure is not None:
-            raise self._failure
-        if not self._done:
-            raise StreamInterrupted("The upstream ended the stream before the end of the answer.")
-        return events
-
-    def _events(self, frames: list[sse.Frame]) -> list[Event]:
-        """Events before an error are not lost: it is raised with the next call then."""
-        if self._failure is not None:
-            raise self._failure
-        events: list[Event] = []
-        try:
-            for frame in frames:
-                if self._done:
-                    break
-                self._read(frame.data, events)
-        except ProviderError as exc:
-            if not events:
-                raise
-            self._failure = exc
-        return events
-
+    @override
     def _read(self, data: bytes, events: list[Event]) -> None:
         try:
             event = _event.decode(data)

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import msgspec
+from typing_extensions import override
 
 from isthmus.dialects import sse
+from isthmus.dialects.arriving import FramedDecoder
 from isthmus.dialects.complaint import UNREADABLE
 from isthmus.dialects.dialect import UsageWatch
 from isthmus.dialects.fields import merged
@@ -21,7 +23,7 @@ from isthmus.dialects.gemini_generate.completion import decode, own_metadata, te
 from isthmus.dialects.gemini_generate.name import NAME
 from isthmus.dialects.gemini_generate.parts import answer_part
 from isthmus.dialects.gemini_generate.usage import from_domain
-from isthmus.domain.errors import IsthmusError, ProviderError, StreamInterrupted, UpstreamMalformed
+from isthmus.domain.errors import IsthmusError, UpstreamMalformed
 from isthmus.domain.message import (
     Choice,
     Citation,
@@ -58,34 +60,24 @@ class _OpenChoice:
     finished: Finished | None = None
 
 
-class Decoder:
+class Decoder(FramedDecoder):
     """One upstream stream.
 
     That a choice is complete is told when the stream has ended: nothing but its end says that no more will come, and
     some servers give every event a reason to finish.
     """
 
-    __slots__ = ("_choices", "_failure", "_frames", "_started", "_usage")
+    __slots__ = ("_choices", "_started", "_usage")
 
     def __init__(self) -> None:
-        self._frames = sse.Frames()
+        super().__init__()
         self._choices: dict[int, _OpenChoice] = {}
         self._started = False
         self._usage: Usage | None = None
-        self._failure: ProviderError | None = None
 
-    def feed(self, data: bytes) -> list[Event]:
-        return self._events(self._frames.feed(data))
-
+    @override
     def close(self) -> list[Event]:
-        try:
-            events = self._events(self._frames.close())
-        except UpstreamMalformed as exc:  # an event that lacks its end
-            raise StreamInterrupted("The upstream ended the stream within an event.") from exc
-        if self._failure is not None:
-            raise self._failure
-        if not self._choices or any(choice.finished is None for choice in self._choices.values()):
-            raise StreamInterrupted("The upstream ended the stream before the end of the answer.")
+        events = super().close()
         for index, choice in sorted(self._choices.items()):
             assert choice.finished is not None
             events.append(replace(choice.finished, choice=index, extra=_extra(choice)))
@@ -93,21 +85,13 @@ class Decoder:
             events.append(Used(usage=self._usage))
         return events
 
-    def _events(self, frames: list[sse.Frame]) -> list[Event]:
-        """Events before an error are not lost: it is raised with the next call then."""
-        if self._failure is not None:
-            raise self._failure
-        events: list[Event] = []
-        try:
-            for frame in frames:
-                self._read(_answer(frame.data), events)
-        except ProviderError as exc:
-            if not events:
-                raise
-            self._failure = exc
-        return events
+    @override
+    def _is_whole(self) -> bool:
+        return bool(self._choices) and all(choice.finished is not None for choice in self._choices.values())
 
-    def _read(self, answer: Completion, events: list[Event]) -> None:
+    @override
+    def _read(self, data: bytes, events: list[Event]) -> None:
+        answer = _answer(data)
         if not self._started:
             self._started = True
             events.append(Started(id=answer.id, model=answer.model))

@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass
 
 import msgspec
+from typing_extensions import override
 
-from isthmus.dialects import sse
+from isthmus.dialects.arriving import FramedDecoder
 from isthmus.dialects.complaint import UNREADABLE
 from isthmus.dialects.google import GoogleProof, encode_proof, read_proof
 from isthmus.dialects.openai_chat import faults
@@ -24,7 +25,7 @@ from isthmus.dialects.openai_chat.name import NAME
 from isthmus.dialects.openai_chat.usage import WireUsage, from_domain
 from isthmus.dialects.proofs import marked
 from isthmus.dialects.untold import untold_citation
-from isthmus.domain.errors import InvalidRequest, IsthmusError, ProviderError, StreamInterrupted, UpstreamMalformed
+from isthmus.domain.errors import InvalidRequest, IsthmusError, UpstreamMalformed
 from isthmus.domain.message import (
     Cited,
     CompletionRequest,
@@ -140,51 +141,27 @@ class _OpenChoice:
         self.finished = False
 
 
-class Decoder:
+class Decoder(FramedDecoder):
     """One upstream stream. What it knows beyond the domain's events, but for fingerprint and tier, is left behind."""
 
-    __slots__ = ("_choices", "_done", "_failure", "_frames", "_id", "_started")
+    __slots__ = ("_choices", "_id", "_started")
 
     def __init__(self) -> None:
-        self._frames = sse.Frames()
+        super().__init__()
         self._choices: dict[int, _OpenChoice] = {}
         self._id = ""
         self._started = False
-        self._done = False
-        self._failure: ProviderError | None = None
 
-    def feed(self, data: bytes) -> list[Event]:
-        return self._events(self._frames.feed(data))
+    @override
+    def _is_whole(self) -> bool:
+        # After `[DONE]`, or, as some servers leave that out, when every choice that began has finished.
+        return self._done or (bool(self._choices) and all(choice.finished for choice in self._choices.values()))
 
-    def close(self) -> list[Event]:
-        # Good after `[DONE]`, or, as some servers leave that out, when every choice that began has finished.
-        events = self._events(self._frames.close())
-        if self._failure is not None:
-            raise self._failure
-        if not self._done and not (self._choices and all(choice.finished for choice in self._choices.values())):
-            raise StreamInterrupted("The upstream ended the stream before the end of the answer.")
-        return events
-
-    def _events(self, frames: list[sse.Frame]) -> list[Event]:
-        """Events before an error are not lost: it is raised with the next call then."""
-        if self._failure is not None:
-            raise self._failure
-        events: list[Event] = []
-        try:
-            for frame in frames:
-                if self._done:
-                    break
-                if frame.data.startswith(b"[DONE]"):
-                    self._done = True
-                else:
-                    self._read(frame.data, events)
-        except ProviderError as exc:
-            if not events:
-                raise
-            self._failure = exc
-        return events
-
+    @override
     def _read(self, data: bytes, events: list[Event]) -> None:
+        if data.startswith(b"[DONE]"):
+            self._done = True
+            return
         try:
             chunk = _chunk.decode(data)
         except UNREADABLE as exc:

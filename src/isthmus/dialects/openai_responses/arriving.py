@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import msgspec
+from typing_extensions import override
 
-from isthmus.dialects import sse
+from isthmus.dialects.arriving import FramedDecoder
 from isthmus.dialects.complaint import UNREADABLE
 from isthmus.dialects.fields import Fields
 from isthmus.dialects.openai_responses.content import decode_citation
@@ -21,7 +22,7 @@ from isthmus.dialects.openai_responses.name import NAME
 from isthmus.dialects.openai_responses.response import finish_of, unknown_finish
 from isthmus.dialects.openai_responses.tools import as_arguments, in_namespace
 from isthmus.dialects.openai_responses.usage import WireUsage
-from isthmus.domain.errors import ProviderError, RequestError, StreamInterrupted, UpstreamMalformed
+from isthmus.domain.errors import RequestError, UpstreamMalformed
 from isthmus.domain.message import (
     Cited,
     Event,
@@ -112,50 +113,21 @@ class _Open:
     ended: bool = False
 
 
-class Decoder:
+class Decoder(FramedDecoder):
     """One upstream stream."""
 
-    __slots__ = ("_calls", "_done", "_failure", "_frames", "_open", "_started")
+    __slots__ = ("_calls", "_open", "_started")
 
     def __init__(self) -> None:
-        self._frames = sse.Frames()
+        super().__init__()
         self._open: dict[int, _Open] = {}
         self._calls = 0
-        self._started = self._done = False
-        self._failure: ProviderError | None = None
+        self._started = False
 
-    def feed(self, data: bytes) -> list[Event]:
-        return self._events(self._frames.feed(data))
-
-    def close(self) -> list[Event]:
-        try:
-            events = self._events(self._frames.close())
-        except UpstreamMalformed as exc:  # an event that lacks its end
-            raise StreamInterrupted("The upstream ended the stream within an event.") from exc
-        if self._failure is not None:
-            raise self._failure
-        if not self._done:
-            raise StreamInterrupted("The upstream ended the stream before the end of the answer.")
-        return events
-
-    def _events(self, frames: list[sse.Frame]) -> list[Event]:
-        """Events before an error are not lost: it is raised with the next call then."""
-        if self._failure is not None:
-            raise self._failure
-        events: list[Event] = []
-        try:
-            for frame in frames:
-                if self._done:
-                    break
-                if not frame.data.startswith(b"[DONE]"):  # which some servers send by habit of another dialect
-                    self._read(frame.data, events)
-        except ProviderError as exc:
-            if not events:
-                raise
-            self._failure = exc
-        return events
-
+    @override
     def _read(self, data: bytes, events: list[Event]) -> None:
+        if data.startswith(b"[DONE]"):  # which some servers send by habit of another dialect
+            return
         try:
             event = _event.decode(data)
         except UNREADABLE as exc:
