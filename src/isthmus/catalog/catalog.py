@@ -31,6 +31,8 @@ R = TypeVar("R", bound=Record)
 
 SNAPSHOT = "snapshot/listings.json"
 
+_BESIDE = Path(__file__).parent / "__pycache__"
+
 
 class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Every record by id."""
@@ -111,29 +113,41 @@ def load_catalog(*, updates: Path | None = None, own: Path | None = None, cache_
     Args:
         updates: folder with files that replace those that came along, file by file; None or not there: none do.
         own: folder of the operator's own records, which go before all others.
-        cache_dir: where what was read is kept; None: nowhere.
+        cache_dir: where what was read is kept, if it cannot be kept beside this module, as bytecode is; None: nowhere.
 
     Raises:
         ConfigError: a record is not right, or refers to one that is not there.
     """
+    found = contents_of(updates=updates, own=own)
+    version = version_of(found)
+    places = [folder / f"catalog-{version}.json" for folder in (_BESIDE, cache_dir) if folder is not None]
+    for kept in places:
+        if (known := _read_kept(kept)) is not None:
+            return known
+    catalog = catalog_of(found)
+    for kept in places:
+        if _keep(kept, catalog):
+            break
+    return catalog
+
+
+def contents_of(*, updates: Path | None = None, own: Path | None = None) -> dict[str, bytes]:
+    """The files of the catalog in force, by path; folders as for `load_catalog`."""
     found = _files(files(__package__))
     for folder in (updates, own):
         if folder is not None and folder.is_dir():
             found |= _files(folder)
-    version = version_of(found)
-    kept = None if cache_dir is None else cache_dir / f"catalog-{version}.json"
-    if kept is not None and (known := _read_kept(kept)) is not None:
-        return known
-    catalog = catalog_of(found)
-    if kept is not None:
-        _keep(kept, catalog)
-    return catalog
+    return found
 
 
 def version_of(contents: Mapping[str, bytes]) -> str:
     """Of files by path: 16 hexadecimal digits that change when any of them does."""
-    manifest = "".join(f"{hashlib.sha256(contents[path]).hexdigest()}  {path}\n" for path in sorted(contents))
-    return hashlib.sha256(manifest.encode()).hexdigest()[:16]
+    return hashlib.sha256(manifest_of(contents).encode()).hexdigest()[:16]
+
+
+def manifest_of(contents: Mapping[str, bytes]) -> str:
+    """The SHA-256 and path of every file, a line each, as `sha256sum` writes them; sorted by path."""
+    return "".join(f"{hashlib.sha256(contents[path]).hexdigest()}  {path}\n" for path in sorted(contents))
 
 
 def catalog_of(contents: Mapping[str, bytes]) -> Catalog:
@@ -209,12 +223,18 @@ def _read_kept(kept: Path) -> Catalog | None:
         return None
 
 
-def _keep(kept: Path, catalog: Catalog) -> None:
-    """Write the file, whole or not at all. It only saves time, so a folder that cannot be written is no failure."""
+def _keep(kept: Path, catalog: Catalog) -> bool:
+    """Write the file, whole or not at all, in the place of older ones; returns whether it could be written.
+
+    It only saves time, so a folder that cannot be written is no failure.
+    """
     partial = kept.with_name(f"{kept.name}.{os.getpid()}")
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(msgspec.json.encode(catalog))
+        for old in kept.parent.glob("catalog-*.json"):
+            old.unlink(missing_ok=True)
         partial.replace(kept)
     except OSError:
-        return
+        return False
+    return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -46,3 +47,31 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sources: Mapping[str, Source]
     """The feeds, by the keys that the claims refer to."""
     listings: tuple[Listing, ...]
+
+
+def snapshot_json(snapshot: Snapshot) -> bytes:
+    """The file of a snapshot: a listing a line, so that changes can be read; without what is not known."""
+    told = msgspec.to_builtins(snapshot)
+    listings = ",\n".join(msgspec.json.encode(_without_defaults(listing)).decode() for listing in told["listings"])
+    sources = msgspec.json.encode({name: _set(source) for name, source in told["sources"].items()}).decode()
+    return f'{{"made_on":"{told["made_on"]}","sources":{sources},"listings":[\n{listings}\n]}}\n'.encode()
+
+
+_CLAIM_DEFAULTS = msgspec.to_builtins(Claim())
+
+
+def _without_defaults(listing: dict[str, Any]) -> dict[str, Any]:
+    lean: dict[str, Any] = {}
+    for name, value in listing.items():
+        if isinstance(value, dict):
+            said = {key: found for key, found in value.items() if found != _CLAIM_DEFAULTS[key]}
+            if said:
+                lean[name] = {key: _set(found) if key == "value" else found for key, found in said.items()}
+        elif value is not None:
+            lean[name] = value
+    return lean
+
+
+def _set(value: Any) -> Any:
+    """Without the fields of a struct that are not set."""
+    return {key: found for key, found in value.items() if found is not None} if isinstance(value, dict) else value

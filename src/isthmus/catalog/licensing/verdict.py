@@ -29,6 +29,8 @@ class Ground:
     read_on: date | None = None
     state: State = "verified"
     evidence: Evidence = "E1"
+    asks: tuple[str, ...] = ()
+    """What to say of the organisation so that it can be decided, as sentences that are part of `says` too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,7 @@ class Duty:
 
     kind: str
     """`licence_copy`, `notice`, `state_changes`, `attribution`, `naming`, `pass_on`, `use_policy`, `registration`,
-    `notify`."""
+    `notify`, `condition` (what terms ask)."""
     says: str
     text: str = ""
     """To be shown or to be written word for word, such as `Built with Llama`; empty: none is prescribed."""

@@ -38,6 +38,10 @@ class Clause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The uses it bears on; empty: every use, or those that the kind of clause implies."""
 
 
+class Grant(Clause, frozen=True, kw_only=True, tag="grant"):
+    """What it permits, before its conditions; where `uses` is empty, all that the record's `grants` name."""
+
+
 class CommercialUse(Clause, frozen=True, kw_only=True, tag="commercial_use"):
     """Whether it may be used in business."""
 
@@ -54,6 +58,8 @@ class UserCap(Clause, frozen=True, kw_only=True, tag="user_cap"):
     """Whether the number itself is above the cap."""
     measured: Literal["release_date", "rolling"] = "rolling"
     effect: Effect
+    text: str = ""
+    """What must be shown, where the effect is `attribution`."""
 
 
 class RevenueCap(Clause, frozen=True, kw_only=True, tag="revenue_cap"):
@@ -66,6 +72,8 @@ class RevenueCap(Clause, frozen=True, kw_only=True, tag="revenue_cap"):
     scope: Literal["company", "group", "maas", "product"] = "company"
     """Whose revenue counts. maas: the group's, and only where it runs a model service."""
     effect: Effect
+    text: str = ""
+    """What must be shown, where the effect is `attribution`."""
 
 
 class FieldExclusion(Clause, frozen=True, kw_only=True, tag="field_exclusion"):
@@ -101,7 +109,9 @@ class Outputs(Clause, frozen=True, kw_only=True, tag="outputs"):
 
     train_other_models: Literal["free", "naming_duty", "same_terms", "forbidden"]
     name: str = ""
-    """With which the name of a model trained on outputs must begin, or which must be shown."""
+    """With which the name of a model trained on outputs must begin."""
+    text: str = ""
+    """What must be shown where such a model is passed on or offered."""
     noncommercial: bool = False
 
 
@@ -111,6 +121,8 @@ class Redistribution(Clause, frozen=True, kw_only=True, tag="redistribution"):
     allowed: bool = True
     licence_copy: bool = False
     notice_file: bool = False
+    notice_text: str = ""
+    """Line that the licence prescribes for that file."""
     state_changes: bool = False
     attribution_text: str = ""
     """Which the licence prescribes, such as `Built with Llama`."""
@@ -145,11 +157,13 @@ class Termination(Clause, frozen=True, kw_only=True, tag="termination"):
 
     on: tuple[
         Literal["breach", "patent_suit", "copyright_suit", "guardrail_bypass", "licensor_may_update", "revenue"], ...
-    ]
+    ] = msgspec.field(name="causes")
+    """In files `causes`: YAML takes an unquoted `on` for a yes."""
 
 
 AnyClause = (
-    CommercialUse
+    Grant
+    | CommercialUse
     | UserCap
     | RevenueCap
     | FieldExclusion
@@ -172,7 +186,11 @@ class LicenceRecord(Record, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Key of the ScanCode licence database."""
     names: tuple[str, ...] = ()
     """Other names that people and hubs give it, in lower case."""
+    licensor: str = ""
+    """Id of the provider record of who gives it; empty: anybody may. Whoever is served by the licensor itself is bound
+    by the licensor's terms, not by this."""
     text_url: str
+    """https; empty where there is no text."""
     text_sha256: tuple[str, ...] = ()
     """Of texts known to be it (see `licensing.text.digest`)."""
     text_version: str = ""

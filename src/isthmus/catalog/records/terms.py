@@ -45,6 +45,8 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     default_days: Claim[int] = Claim()
     """Longest of what is kept of an ordinary request, without an agreement."""
+    stored: Claim[bool] = Claim()
+    """Whether prompts and answers are stored by default, where sources disagree on that and none says for how long."""
     classes: tuple[RetentionClass, ...] = ()
     safety_exception: str = ""
     """What is kept longer when it is taken for abuse, in a sentence; empty: nothing is said of it."""

@@ -1,0 +1,1 @@
+"""One module per probe, found by discovery; each makes a `PROBE`."""
