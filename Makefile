@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 UV     := .uv/bin/uv
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 
-.PHONY: setup up test check stress prove no-network conformance conformance-openapi conformance-npm bench lock clean
+.PHONY: setup servers snapshot up test check stress prove no-network conformance conformance-openapi conformance-npm bench lock clean
 
 setup: $(VENV)/.ready  ## the environment in .venv, as locked
 
@@ -27,7 +27,10 @@ check: setup  ## style, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-test: check  ## all that CI runs
+servers:  ## Debian's mail, chat and browser programmes that tests run against; without root they are skipped
+	@sh tests/servers/install.sh
+
+test: check servers  ## all that CI runs
 	$(BIN)/python -m pytest -q
 
 stress: setup  ## 200,000 requests with nonces, aborts, resets and slow peers: no answer may reach another request
@@ -52,6 +55,9 @@ conformance-npm: setup  ## the Vercel AI SDK, Claude Code, Codex and opencode th
 
 bench: setup  ## CPU, latency, streams and memory beside nginx and LiteLLM, in one run; BENCH=--quick for a short one
 	$(BIN)/python bench/run.py $(BENCH)
+
+snapshot: setup  ## the catalog's extract of the public feeds, from the packages as locked
+	$(BIN)/python -m isthmus.catalog.feeds
 
 lock: | $(UV)  ## resolve the dependencies anew
 	$(UV) lock

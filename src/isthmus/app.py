@@ -24,12 +24,14 @@ import uvicorn
 from typing_extensions import override
 
 from isthmus.batches.batches import Batches
+from isthmus.catalog.catalog import contents_of
 from isthmus.detectors.registry import detectors_for
 from isthmus.domain.errors import ConfigError, IsthmusError
 from isthmus.domain.offer import Offer
 from isthmus.gateway.connection import Connections
 from isthmus.gateway.gateway import Gateway, GatewayLimits, Readiness
 from isthmus.gateway.keyring import KeyRing
+from isthmus.ledger import beliefs
 from isthmus.ledger.batches import SqlBatchStore
 from isthmus.ledger.capture import Capture, read_key
 from isthmus.ledger.fingerprints import FingerprintFile, derive, installation_key, key_file, lineage_file, lineage_key
@@ -97,6 +99,7 @@ class App:
             server = replace(settings.server, host=here.host, port=here.port, given=True)
             settings = replace(settings, server=server)
         perimeter = await asyncio.to_thread(perimeter_of, settings, self.store_file, self.gate.perimeter.lineage)
+        await asyncio.to_thread(keep_beliefs, settings, self.store_file)
         self.settings = settings
         self.gate.perimeter = perimeter
         self.road.roster = roster_of(settings)
@@ -114,8 +117,22 @@ def roster_of(settings: Settings) -> Roster:
         offers=settings.offers,
         workloads=settings.workloads,
         default_workload=settings.default_workload,
+        uses=settings.uses,
         version=settings.version,
     )
+
+
+def keep_beliefs(settings: Settings, store: Path) -> None:
+    """Keep what the versions in entries stand for, before the first entry carries them.
+
+    Raises:
+        LedgerError: it cannot be written.
+    """
+    folder = beliefs.folder(store)
+    beliefs.keep(folder, settings.beliefs)
+    if not beliefs.has(folder, settings.manifest):
+        contents = contents_of(updates=settings.catalog.updates, own=settings.catalog.own)
+        beliefs.keep(folder, beliefs.catalog_text(contents))
 
 
 def perimeter_of(settings: Settings, store: Path, lineage: Lineage | None = None) -> Perimeter:
@@ -179,6 +196,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
     )
     engines = EmbeddedEngines(settings.cache_dir)
     capture = await _capture(settings, store, writer)
+    await asyncio.to_thread(keep_beliefs, settings, store.path)
     gate = Gate(await asyncio.to_thread(perimeter_of, settings, store.path))
     sender = HttpSender(gate, engine_address=engines.address)
     try:

@@ -1,1 +1,1 @@
-"""The agent's run loop (to come)."""
+"""The agent: a loop between any model and typed tools, and the monitor that stands between both."""

@@ -37,6 +37,8 @@ def as_plain(settings: Settings) -> dict[str, object]:
     return {
         "source": None if settings.source is None else str(settings.source),
         "catalog_version": settings.version,
+        "catalog_manifest": settings.manifest,
+        "organisation": settings.organisation,
         "default_workload": settings.default_workload,
         "offers": [_plain_offer(offer) for offer in settings.offers.values()],
         "workloads": [
@@ -46,6 +48,7 @@ def as_plain(settings: Settings) -> dict[str, object]:
                 "goal": workload.goal,
                 "labels": sorted(workload.labels),
                 "attempts": workload.attempts,
+                "uses": sorted(workload.uses),
             }
             for workload in settings.workloads.values()
         ],
@@ -63,7 +66,14 @@ def _plain_offer(offer: Offer) -> dict[str, object]:
         "url": offer.base_url or None,
         "key": None if offer.key is None else str(offer.key),
         "side": offer.side,
+        "record": offer.record,
+        "terms": offer.terms,
         "region": offer.region,
+        "jurisdiction": offer.jurisdiction,
+        "retention_days": offer.retention_days,
+        "training": offer.training,
+        "evidence": offer.evidence,
+        "barred": {use: dataclasses.asdict(ruling) for use, ruling in offer.barred},
         "cleared": "everything" if offer.clearance.everything else sorted(offer.clearance.labels),
         "quality": offer.quality,
         "price": None
@@ -85,6 +95,7 @@ def _print(console: Console, settings: Settings) -> None:
     else:
         _print_offers_narrow(console, offers)
     console.print(_workloads_table(list(settings.workloads.values()), settings.default_workload))
+    _print_bars(console, settings)
     where = settings.source or "no settings file: found on this machine"
     console.print(f"from {where} · catalog {settings.version}", style="dim", highlight=False, markup=False)
     for note in settings.notes:
@@ -105,6 +116,7 @@ def _print_offers_narrow(console: Console, offers: list[Offer]) -> None:
             if offer.price is None
             else f"${_amount(offer.price.input)} in, ${_amount(offer.price.output)} out",
             f"region {offer.region or 'not known'}",
+            _data(offer),
         ]
         if offer.capabilities.context_tokens is not None:
             facts.append(f"{offer.capabilities.context_tokens:,} tokens")
@@ -113,13 +125,30 @@ def _print_offers_narrow(console: Console, offers: list[Offer]) -> None:
     console.print()
 
 
+def _data(offer: Offer) -> str:
+    """What happens to what it is sent, and how well that is known."""
+    kept = "time kept not known" if offer.retention_days is None else f"kept {offer.retention_days} days"
+    trains = {"never": "never trains", "opt-out": "trains not (opted out)", "yes": "trains", "unknown": "may train"}
+    return f"{kept}, {trains[offer.training]} ({offer.evidence})"
+
+
+def _print_bars(console: Console, settings: Settings) -> None:
+    """What licences and terms keep offers from, of what their workloads are for."""
+    wanted = {use for workload in settings.workloads.values() for use in workload.uses} | settings.uses
+    for offer in settings.offers.values():
+        for use, ruling in offer.barred:
+            if use in wanted:
+                line = f"{offer.name} may not be used for {use}: {ruling.sentence}"
+                console.print(line, style="red", highlight=False, markup=False)
+
+
 def _served(offer: Offer) -> str:
     return f"{offer.model} at {offer.provider}"
 
 
 def _offers_table(offers: list[Offer]) -> Table:
     table = Table(title="Offers", title_justify="left", caption="$ per million tokens", caption_justify="left")
-    for name in ("offer", "model", "provider", "side", "region", "cleared for"):
+    for name in ("offer", "model", "provider", "side", "region", "what is sent", "cleared for"):
         table.add_column(name, overflow="fold")
     for name in ("in", "out", "context"):
         table.add_column(name, justify="right")
@@ -132,6 +161,7 @@ def _offers_table(offers: list[Offer]) -> Table:
             offer.provider,
             f"[{style}]{offer.side}[/]",
             offer.region or "?",
+            _data(offer),
             _cleared(offer),
             "?" if offer.price is None else _amount(offer.price.input),
             "?" if offer.price is None else _amount(offer.price.output),

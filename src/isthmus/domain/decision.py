@@ -14,6 +14,7 @@ from isthmus.domain.value import quick_value
 
 ReasonCode = Literal[
     "not_cleared",
+    "not_licensed",
     "not_capable",
     "context_too_long",
     "output_too_long",
@@ -26,6 +27,7 @@ ReasonCode = Literal[
 """Why an offer did not serve.
 
 not_cleared        a label of the request is not in the offer's clearance
+not_licensed       licence or terms do not allow this organisation the use the workload is for
 not_capable        the offer cannot do something the request needs
 context_too_long   the estimated prompt and answer do not fit
 output_too_long    more output was asked for than the offer gives

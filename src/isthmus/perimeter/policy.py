@@ -21,7 +21,7 @@ UNREADABLE = Label("unreadable")
 
 REMEMBER_DAYS = 30.0
 
-_STRICTER: dict[Training, int] = {"unknown": 0, "opt-out": 1, "never": 2}
+_STRICTER: dict[Training, int] = {"yes": 0, "unknown": 0, "opt-out": 1, "never": 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

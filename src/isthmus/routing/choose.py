@@ -1,7 +1,7 @@
 """Which offers serve a request, in which order: a pure function over facts.
 
-First the filter: an offer stays only if it is cleared for the labels, can do what the request needs, has room for it,
-is not retired and does not rest. Then the order, by the goal of the workload:
+First the filter: an offer stays only if it is cleared for the labels, licensed for what the workload is for, can do
+what the request needs, has room for it, is not retired and does not rest. Then the order, by the goal of the workload:
 
     order      as the operator listed them
     cheapest   by expected cost; unknown prices last
@@ -86,7 +86,7 @@ def choose(
             sentence = " ".join(reasons[name] for name in sorted(reasons))
             rejected.append(Rejection(offer.name, "not_cleared", sentence))
             continue
-        rejection = _unfit(offer, facts, today) or _resting(offer, health, now)
+        rejection = _barred(offer, workload) or _unfit(offer, facts, today) or _resting(offer, health, now)
         if rejection is None:
             candidates.append(Candidate(offer, facts, lowered))
         else:
@@ -133,6 +133,18 @@ def _unfit(offer: Offer, facts: RequestFacts, today: date) -> Rejection | None:
         sentence = f"{asked} tokens of output were asked for; {offer.name} gives {can.output_tokens} at most."
         return Rejection(offer.name, "output_too_long", sentence)
     return None
+
+
+def _barred(offer: Offer, workload: Workload) -> Rejection | None:
+    """Why licence or terms keep the offer from what the workload is for."""
+    if not offer.barred:
+        return None
+    sentences = [
+        f"{offer.name} may not be used for {use!r}: {ruling.sentence}"
+        for use, ruling in offer.barred
+        if use in workload.uses
+    ]
+    return Rejection(offer.name, "not_licensed", " ".join(sentences)) if sentences else None
 
 
 def _unable(can: Capabilities, operation: Operation) -> str | None:

@@ -20,6 +20,7 @@ from isthmus.dialects.registry import offered, resumable
 from isthmus.domain.decision import Decision
 from isthmus.domain.errors import (
     IsthmusError,
+    LicenceDenied,
     NoHealthyOffer,
     NotCapable,
     ProviderError,
@@ -369,6 +370,12 @@ class Road:
             return self._unhealthy(decision)
         if "not_cleared" in codes:
             return denial(decision, self.gate.perimeter.policy, self.roster.offers.values())
+        if "not_licensed" in codes:
+            return LicenceDenied(
+                f"No offer of workload {decision.workload!r} may serve this request. {sentences}",
+                hint="Add an offer that may, record the contract that allows it, or mend what is said in "
+                "[organisation]; `isthmus catalog licence` shows the clauses.",
+            )
         return NotCapable(
             f"No offer of workload {decision.workload!r} can serve this request. {sentences}",
             hint="Add an offer that can, or change what the request asks for.",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from isthmus.domain.errors import UnknownModel
+from isthmus.domain.licensing import RequestUse
 from isthmus.domain.offer import Offer, Workload
 
 
@@ -16,6 +17,8 @@ class Roster:
     offers: Mapping[str, Offer]
     workloads: Mapping[str, Workload]
     default_workload: str
+    uses: frozenset[RequestUse] = frozenset({"internal"})
+    """What offers that are asked for by their own name are used for."""
     version: str
     """Hash of all of it: the `catalog_version` of decisions and entries."""
 
@@ -40,7 +43,7 @@ class Roster:
             return found
         offer = self.offers.get(model)
         if offer is not None:
-            return Workload(name=offer.name, offers=(offer.name,))
+            return Workload(name=offer.name, offers=(offer.name,), uses=self.uses)
         if model in {"", "auto"}:
             return self.workloads.get(fallback or "") or self.workloads[self.default_workload]
         raise UnknownModel(

@@ -43,11 +43,13 @@ def rule_of(name: str, table: LabelTable, path: KeyPath, offers: Iterable[str], 
 
 def policy_of(rules: Mapping[Label, Rule]) -> Policy:
     """The policy of all rules, with its version: 16 hexadecimal digits, or none where there are no rules."""
-    if not rules:
-        return Policy()
+    return Policy(rules, hashlib.sha256(rules_text(rules).encode()).hexdigest()[:16]) if rules else Policy()
+
+
+def rules_text(rules: Mapping[Label, Rule]) -> str:
+    """All rules as canonical JSON: what the version of a policy is the hash of."""
     content = [dataclasses.asdict(rules[name]) for name in sorted(rules)]
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=sorted)
-    return Policy(rules, hashlib.sha256(text.encode()).hexdigest()[:16])
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), default=sorted)
 
 
 def _kinds(table: LabelTable, path: KeyPath, problems: Problems) -> frozenset[str]:

@@ -131,6 +131,9 @@ def offer_of(
         quality=table.quality,
         retired_on=table.retired_on,
         max_in_flight=table.max_in_flight,
+        record=table.record,
+        terms=table.terms,
+        licence=table.licence,
         price=offer.price if table.price is None else _price(table.price),
     )
 

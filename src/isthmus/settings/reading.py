@@ -12,27 +12,39 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
+from isthmus.catalog.organisation import Organisation
 from isthmus.catalog.prices import PriceKey, prices_of
 from isthmus.domain.errors import ConfigError
+from isthmus.domain.licensing import RequestUse
 from isthmus.domain.offer import Offer, Workload
+from isthmus.providers.accounts.kept import observations_of
 from isthmus.providers.compatible import services
 from isthmus.providers.discovery import find_engines, find_keys, usual_ports
 from isthmus.settings import places
+from isthmus.settings.accounts import accounts_of
+from isthmus.settings.catalog import check_contracts, organisation_of, uses_of
 from isthmus.settings.discovered import discovered
-from isthmus.settings.labels import policy_of
+from isthmus.settings.labels import policy_of, rules_text
 from isthmus.settings.lines import lines_of
 from isthmus.settings.problems import Problems
 from isthmus.settings.sections import (
+    agent_of,
     batches_of,
+    catalog_of,
     check_sections,
+    doctor_of,
     keys_of,
     offers_of,
+    organisation_in,
     perimeter_of,
     rules_of,
     server_of,
     store_of,
     workloads_of,
 )
+from isthmus.settings.standing import Standpoint, standing
 from isthmus.settings.values import Settings
 
 _MAX_FILE_BYTES = 4 << 20
@@ -66,7 +78,8 @@ def read(path: Path | None, *, environ: Mapping[str, str], ports: Mapping[str, i
 
     check_sections(file.raw, problems)
     server = server_of(file.raw, problems)
-    store = store_of(file.raw, places.state_dir(environ), problems)
+    state_dir = places.state_dir(environ)
+    store = store_of(file.raw, state_dir, problems)
     folder = Path.cwd() if path is None else path.absolute().parent
     offers: Mapping[str, Offer | None]
     if file.raw.get("offers"):
@@ -75,18 +88,36 @@ def read(path: Path | None, *, environ: Mapping[str, str], ports: Mapping[str, i
         engines = find_engines(usual_ports() if ports is None else ports)
         offers, told = discovered(engines, find_keys(environ))
         notes += told
-    workloads, default = workloads_of(file.raw, offers, problems)
+    organisation_table = organisation_in(file.raw, problems)
+    organisation = None if organisation_table is None else organisation_of(organisation_table, problems)
+    uses = uses_of(organisation_table)
+    catalog_set = catalog_of(file.raw, folder, state_dir, problems)
+    cache = places.cache_dir(environ)
+    catalog = catalog_set.load(cache)
+    if organisation_table is not None:
+        check_contracts(organisation_table, catalog, problems)
+    point = Standpoint(
+        catalog=catalog,
+        organisation=organisation,
+        refuse_unknown=organisation_table is None or organisation_table.unknown == "refuse",
+        observed=observations_of(state_dir, [offer for offer in offers.values() if offer is not None]),
+        today=datetime.now(UTC).date(),
+    )
+    offers = {name: None if offer is None else standing(offer, point, problems) for name, offer in offers.items()}
+    workloads, default = workloads_of(file.raw, offers, problems, uses=uses)
     rules = rules_of(file.raw, offers, problems)
     perimeter = perimeter_of(file.raw, folder, problems)
     batches = batches_of(file.raw, problems)
     keys = keys_of(file.raw, problems)
+    agent = agent_of(file.raw, workloads, folder, problems)
+    accounts = accounts_of(file.raw, problems)
     problems.raise_any()
 
-    cache = places.cache_dir(environ)
     priced = _priced([offer for offer in offers.values() if offer is not None], cache)
     unknown = [offer.name for offer in priced.values() if offer.price is None]
     if unknown:
         notes.append(f"No price is known for {', '.join(unknown)}: the cost is recorded as unknown. Set `price`.")
+    believed = beliefs_of(priced, workloads, default, manifest=catalog.version, organisation=organisation, uses=uses)
     return Settings(
         server=server,
         store=store,
@@ -96,24 +127,47 @@ def read(path: Path | None, *, environ: Mapping[str, str], ports: Mapping[str, i
         perimeter=perimeter,
         keys=keys,
         default_workload=default,
-        version=version_of(priced, workloads, default),
+        version=version_of(believed),
+        beliefs={version_of(text): text for text in (believed, rules_text(rules))},
+        catalog=catalog_set,
+        manifest=catalog.version,
+        organisation=organisation,
+        uses=uses,
+        agent=agent,
+        accounts=accounts,
+        doctor=doctor_of(file.raw, folder, problems),
         source=path,
         notes=tuple(notes),
         cache_dir=cache,
-        state_dir=places.state_dir(environ),
+        state_dir=state_dir,
         batches=batches,
     )
 
 
-def version_of(offers: Mapping[str, Offer], workloads: Mapping[str, Workload], default: str) -> str:
-    """Hash of all that decides which offer serves and what it costs: 16 hexadecimal digits."""
+def beliefs_of(
+    offers: Mapping[str, Offer],
+    workloads: Mapping[str, Workload],
+    default: str,
+    *,
+    manifest: str,
+    organisation: Organisation | None,
+    uses: frozenset[RequestUse],
+) -> str:
+    """All that decides which offer serves and what it costs, as canonical JSON. What it is held against is named."""
     content = {
+        "catalog": manifest,
         "default": default,
+        "organisation": None if organisation is None else msgspec.to_builtins(organisation),
+        "uses": sorted(uses),
         "offers": [dataclasses.asdict(offer) for offer in offers.values()],
         "workloads": [dataclasses.asdict(workload) for workload in workloads.values()],
     }
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=_plain)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), default=_plain)
+
+
+def version_of(beliefs: str) -> str:
+    """What decisions and entries carry of them: the first 16 hexadecimal digits of their SHA-256."""
+    return hashlib.sha256(beliefs.encode()).hexdigest()[:16]
 
 
 def _plain(value: object) -> object:

@@ -42,6 +42,9 @@ def _lines() -> Iterator[str]:
         yield f"| `{key}` | | {meaning} |"
     for section, table in SECTIONS.items():
         yield from _table(f"[{section}]", table)
+        for key, field in table.model_fields.items():
+            if nested := nested_table(field):
+                yield from _table(f"[{section}.{key}.NAME]", nested)
     for section, table in NAMED_SECTIONS.items():
         yield from _table(f"[{section}.NAME]", table)
         for key, field in table.model_fields.items():
@@ -59,7 +62,7 @@ def _lines() -> Iterator[str]:
 
 def _table(title: str, table: type[Table]) -> Iterator[str]:
     yield f"\n## `{title}`\n"
-    yield f"{table.__doc__}\n"
+    yield f"{' '.join((table.__doc__ or '').split())}\n"
     yield "| key | default | meaning |\n| --- | --- | --- |"
     for key, field in table.model_fields.items():
         yield f"| `{field.alias or key}` | {_default(field)} | {' '.join((field.description or '').split())} |"

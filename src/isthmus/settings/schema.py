@@ -13,7 +13,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from isthmus.agent.profiles import Profile
 from isthmus.domain.label import Clearance, Label, label
+from isthmus.domain.licensing import RequestUse
 from isthmus.domain.offer import Evidence, Goal, MidStream, SecretRef, Side, Training
 from isthmus.perimeter.policy import REMEMBER_DAYS, Lowering
 from isthmus.providers.compatible import Auth, DialectName
@@ -87,6 +89,7 @@ LabelName = Annotated[str, BeforeValidator(_label)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_tuple)]
 Labels = Annotated[tuple[LabelName, ...], BeforeValidator(_tuple)]
 Cleared = Annotated[Clearance, BeforeValidator(_cleared)]
+Uses = Annotated[tuple[RequestUse, ...], BeforeValidator(_tuple), Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(min_length=1)]
 
@@ -225,18 +228,19 @@ class OfferTable(Table):
     """Labels it may see, as a list, or `"everything"` (own offers only). Not said: everything for a model on this
     machine, none for any other."""
     region: Text | None = None
-    """Where it processes, such as `EU`."""
+    """Where it processes, such as `EU`. Not said: as `terms` says."""
     jurisdiction: Text | None = None
-    """Seat of who operates it, such as `US`."""
+    """Seat of who operates it, such as `US`. Not said: as `terms` says."""
     retention_days: Annotated[int | None, Field(ge=0)] = None
-    """Longest time the operator keeps what it was sent, in days; 0: not at all. Not said: 0 for own offers, else not
-    known, which satisfies no label that asks for it."""
+    """Longest time the operator keeps what it was sent, in days; 0: not at all. Not said: 0 for own offers, else as
+    `terms` says, or not known, which satisfies no label that asks for it."""
     training: Training | None = None
-    """Whether what is sent may train models: `never`, `opt-out` or `unknown`. Not said: `never` for own offers, else
-    `unknown`."""
+    """Whether what is sent may train models: `never`, `opt-out` (not, because you objected), `yes` or `unknown`. Not
+    said: `never` for own offers, else as `terms` says, or `unknown`."""
     evidence: Evidence | None = None
     """How well region, jurisdiction, retention and training are known: `E0` not, `E1` the vendor's page, `E2` two
-    sources, `E3` read from the account, `E4` a contract. Not said: `E4` for own offers, else `E0`."""
+    sources, `E3` read from the account, `E4` a contract. Not said: `E4` for own offers, else that of `terms`, or
+    `E0` where any of the others is said here."""
     quality: Fraction | None = None
     """0 to 1, in your judgement; what the goal `best` orders by."""
     price: PriceTable | None = None
@@ -259,7 +263,7 @@ class OfferTable(Table):
     ca_file: Text | None = None
     """PEM file of the certificate authorities to trust instead of the system's."""
     retired_on: date | None = None
-    """Day from which it is not used any more."""
+    """Day from which it is not used any more. Not said: that of the catalog, where its feeds agree on one."""
     max_in_flight: Count | None = None
     """Requests to give it at once, at most; more wait, or go to the next offer. Not said: found out; for `embedded`:
     `parallel`."""
@@ -274,8 +278,13 @@ class OfferTable(Table):
     parallel: Count | None = None
     """For `embedded`: requests worked on at once; 2 when not said."""
     terms: Text | None = None
-    """Name of the terms the offer is used under. Kept for a later release; nothing reads it yet, and the start says
-    so."""
+    """Terms of the catalog that it is used under, such as `openai/api`: `isthmus catalog search --kind terms` lists
+    them. Region, jurisdiction, retention, training and evidence that are not said here are then those of the terms;
+    and where `[organisation]` is set, what they forbid is not done."""
+    record: Text | None = None
+    """Id of the model in the catalog, where its name does not tell, such as `meta/llama-3.3-70b`."""
+    licence: Text | None = None
+    """Licence of a model that the catalog has not: SPDX identifier, or id of a licence of the catalog."""
 
 
 class WorkloadTable(Table):
@@ -303,6 +312,10 @@ class WorkloadTable(Table):
     hedge_after: Annotated[float | None, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)] = None
     """Seconds without a first token after which the next offer is asked, too; the first answer wins. Both may have to
     be paid. Not said: never."""
+    use: Uses | None = None
+    """What its answers are for, where `[organisation]` is set: `internal`, `product` (part of what customers use),
+    `hosted-service` (others are given the model itself to call), `train-on-outputs` (they train another model). All
+    that is said must be allowed. Not said: as `[organisation]` says."""
     cache_seconds: Annotated[float | None, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)] = None
     """How long an answer may be given again to the very same request with the same labels of the same tenant, in
     seconds. Not said: never."""
@@ -417,11 +430,122 @@ class PerimeterTable(Table):
     """File of weights for the semantic gate, made by `isthmus perimeter train`. Not said: those that came along."""
 
 
+class ContractTable(Table):
+    """An agreement that your organisation holds with a licensor or an operator."""
+
+    covers: Text
+    """Id of the licence or of the terms that it replaces or adds to, such as `openai/api`."""
+    kind: Literal["licence", "dpa", "baa", "zero-retention", "other"]
+    """What it is."""
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """Hash of the signed document, so that it can be found again."""
+    until: date | None = None
+    """Last day on which it holds. Not said: until somebody ends it."""
+
+
+class OrganisationTable(Table):
+    """Who you are, in the figures that licences and terms ask for.
+
+    Where the section is there, licences and terms are held against it, and what they do not allow is not done; where it
+    is not, nothing is. What is not said and a clause asks for makes that clause undecided.
+    """
+
+    name: str = ""
+    """For reports."""
+    seat: Annotated[str | None, Field(pattern=r"^[A-Z]{2}$")] = None
+    """Country of its seat, as ISO 3166-1 alpha-2."""
+    operates_in: Names = ()
+    """Further countries where models are used; `EU` and `EEA` stand for theirs."""
+    revenue_year_usd: Money | None = None
+    """Of the whole group in a year, in dollars."""
+    revenue_month_usd: Money | None = None
+    """Of the whole group in the last month, in dollars. Not said: a twelfth of the year's."""
+    monthly_users: Annotated[int | None, Field(ge=0)] = None
+    """Monthly active users of all its products together."""
+    commercial: bool = True
+    """Whether what it does with models serves a business."""
+    model_service: bool | None = None
+    """Whether it, or its group, offers models to others as a service."""
+    work_assistant: bool | None = None
+    """Whether it, or its group, offers an AI work assistant."""
+    military: bool = False
+    """Whether models are used for military ends."""
+    use: Uses = ("internal",)
+    """What answers are for, of workloads that do not say, and of offers that are asked for by their own names."""
+    unknown: Literal["refuse", "allow"] = "refuse"
+    """What happens where it is not known whether a use is allowed."""
+    contracts: dict[str, ContractTable] = {}
+    """Agreements that your organisation holds, by a name of yours."""
+
+
+class CatalogTable(Table):
+    """What is known of models, licences and terms. It comes along; `isthmus catalog update` renews it."""
+
+    folder: Text | None = None
+    """Folder of records of your own, as `models/PRODUCER/NAME.yaml` and so on. They go before all others."""
+    lock: Text = "models.lock"
+    """File of weights that are pinned, beside the settings; `isthmus models lock` writes it."""
+    require_lock: bool = False
+    """Whether weights that are not in the lock are refused."""
+
+
+class DoctorTable(Table):
+    """What `isthmus doctor` may look at besides this machine."""
+
+    addresses: Names = ()
+    """Hosts of yours that it may ask, read-only. Nobody else's."""
+    folders: Names = ()
+    """Folders with weights and models."""
+
+
+class BudgetTable(Table):
+    """Dollars a day that the agent may spend, by what wakes it. What is reached is told, and nothing more is asked."""
+
+    chat: Money | None = None
+    """At the terminal."""
+    channel: Money | None = None
+    """By messages."""
+    api: Money | None = None
+    """By clients that ask for the model `isthmus/agent`."""
+    command: Money | None = None
+    """By `isthmus agent run`."""
+    schedule: Money | None = None
+    """By schedules."""
+    mail: Money | None = None
+    """By rules for new mail."""
+    reminder: Money | None = None
+    """By reminders."""
+
+
+class AgentTable(Table):
+    """How the agent works."""
+
+    profile: Profile = "privacy-first"
+    """Which offers it thinks with: `privacy-first` own ones alone, `performance-first` the best that are cleared,
+    `cost-optimised` own or cheap ones for routine work and the best for the rest."""
+    routine: Text | None = None
+    """Workload of routine work, in the place of that of the profile."""
+    complex: Text | None = None
+    """Workload of all other work, in the place of that of the profile."""
+    users: Names = ()
+    """Who may speak to it by messages, such as `matrix:@me:example.org`. Others have to be paired by a code."""
+    policy: Text | None = None
+    """File of policy in the place of the one that comes along."""
+    hold_seconds: Seconds = 30.0
+    """How long what is to be sent waits, so that it can be called back."""
+    budget: BudgetTable | None = None
+    """Bounds on what it costs."""
+
+
 SECTIONS: dict[str, type[Table]] = {
     "server": ServerTable,
     "store": StoreTable,
     "perimeter": PerimeterTable,
     "batches": BatchesTable,
+    "organisation": OrganisationTable,
+    "catalog": CatalogTable,
+    "doctor": DoctorTable,
+    "agent": AgentTable,
 }
 """Tables there is one of."""
 
@@ -433,14 +557,15 @@ NAMED_SECTIONS: dict[str, type[Table]] = {
 }
 """Tables there is one of per name."""
 
+ACCOUNTS = "accounts"
+"""Tables with names whose keys depend on their kind (`settings.accounts`)."""
+
 TOP_LEVEL: dict[str, str] = {
     "default_workload": "Workload of requests that name none. Not said: the first one of the file."
 }
 
 LATER_SECTIONS: dict[str, str] = {
     "profile": "is not available in this release. Say which offers serve with [workloads.NAME]",
-    "agent": "is not available in this release",
     "lab": "is not available in this release",
-    "catalog": "is not available in this release",
     "ledger": "has another name here: [store]",
 }

@@ -13,14 +13,17 @@ from pydantic import ValidationError
 from isthmus.batches.limits import BatchLimits
 from isthmus.domain.errors import ConfigError
 from isthmus.domain.label import Label
+from isthmus.domain.licensing import RequestUse
 from isthmus.domain.offer import Offer, SecretRef, Workload
 from isthmus.domain.principal import Key, Principal
 from isthmus.perimeter.policy import Rule
+from isthmus.settings.catalog import catalog_settings, doctor_settings
 from isthmus.settings.labels import rule_of
 from isthmus.settings.lines import KeyPath
 from isthmus.settings.offers import offer_of
 from isthmus.settings.problems import Problems, did_you_mean, shown
 from isthmus.settings.schema import (
+    ACCOUNTS,
     DEFAULT_WORKLOAD,
     LATER_SECTIONS,
     NAME,
@@ -28,17 +31,31 @@ from isthmus.settings.schema import (
     RESERVED,
     SECTIONS,
     TOP_LEVEL,
+    AgentTable,
     BatchesTable,
+    CatalogTable,
+    DoctorTable,
     KeyTable,
     LabelTable,
     OfferTable,
+    OrganisationTable,
     PerimeterTable,
     ServerTable,
     StoreTable,
     Table,
     WorkloadTable,
 )
-from isthmus.settings.values import BIND_FORM, Limits, PerimeterSettings, Server, Store, parse_bind
+from isthmus.settings.values import (
+    BIND_FORM,
+    AgentSettings,
+    CatalogSettings,
+    DoctorSettings,
+    Limits,
+    PerimeterSettings,
+    Server,
+    Store,
+    parse_bind,
+)
 
 Raw = Mapping[str, Any]
 """A table as TOML has it."""
@@ -50,14 +67,14 @@ _SQLITE = re.compile(r"sqlite:(?:///)?([^:?/\s][^?]*|/[^?]*)\Z")
 
 def check_sections(raw: Raw, problems: Problems) -> None:
     """Whether every section of the file is one that is known, and a table where it must be one."""
-    known = [*SECTIONS, *NAMED_SECTIONS, *TOP_LEVEL]
+    known = [*SECTIONS, *NAMED_SECTIONS, *TOP_LEVEL, ACCOUNTS]
     for name, content in raw.items():
         if name in LATER_SECTIONS:
             for path in _tables_below(name, content):
                 problems.add(path, LATER_SECTIONS[name])
         elif name not in known:
             problems.add((name,), f"is not known. {did_you_mean(name, known)}")
-        elif name in NAMED_SECTIONS and not isinstance(content, dict):
+        elif (name in NAMED_SECTIONS or name == ACCOUNTS) and not isinstance(content, dict):
             problems.add((name,), f"must be tables with names, as in [{name}.NAME]")
 
 
@@ -104,8 +121,6 @@ def offers_of(
         )
         if offer is not None and offer.key is not None and (lack := _lack(offer.key, environ)):
             notes.append(f"Offer '{name}': {lack}, so its requests will fail.")
-        if table is not None and table.terms is not None:
-            notes.append(f"Offer '{name}': its terms '{table.terms}' are not read by this release.")
     return offers
 
 
@@ -131,6 +146,44 @@ def batches_of(raw: Raw, problems: Problems) -> BatchLimits:
     )
 
 
+def organisation_in(raw: Raw, problems: Problems) -> OrganisationTable | None:
+    """What is said of the organisation; None: nothing is."""
+    if "organisation" not in raw:
+        return None
+    return _valid(OrganisationTable, ("organisation",), raw["organisation"], problems)
+
+
+def catalog_of(raw: Raw, folder: Path, state_dir: Path, problems: Problems) -> CatalogSettings:
+    """Where the catalog is."""
+    table = _valid(CatalogTable, ("catalog",), raw.get("catalog", {}), problems) or CatalogTable()
+    return catalog_settings(table, folder=folder, state_dir=state_dir, problems=problems)
+
+
+def agent_of(raw: Raw, workloads: Iterable[str], folder: Path, problems: Problems) -> AgentSettings:
+    """How the agent works."""
+    table = _valid(AgentTable, ("agent",), raw.get("agent", {}), problems) or AgentTable()
+    known = list(workloads)
+    for key in ("routine", "complex"):
+        named = getattr(table, key)
+        if named is not None and named not in known:
+            problems.add(("agent", key), f"{shown(named)} is not a workload. {did_you_mean(named, known)}")
+    return AgentSettings(
+        profile=table.profile,
+        routine=table.routine,
+        complex=table.complex,
+        users=table.users,
+        policy=None if table.policy is None else (folder / Path(table.policy).expanduser()).absolute(),
+        hold_seconds=table.hold_seconds,
+        budget={} if table.budget is None else table.budget.model_dump(exclude_none=True),
+    )
+
+
+def doctor_of(raw: Raw, folder: Path, problems: Problems) -> DoctorSettings:
+    """What the doctor may look at."""
+    table = _valid(DoctorTable, ("doctor",), raw.get("doctor", {}), problems) or DoctorTable()
+    return doctor_settings(table, folder)
+
+
 def perimeter_of(raw: Raw, folder: Path, problems: Problems) -> PerimeterSettings:
     """How content is looked at."""
     table = _valid(PerimeterTable, ("perimeter",), raw.get("perimeter", {}), problems) or PerimeterTable()
@@ -140,10 +193,12 @@ def perimeter_of(raw: Raw, folder: Path, problems: Problems) -> PerimeterSetting
     return PerimeterSettings(lineage=table.lineage, surrogates=table.stand_ins == "surrogate", topics=topics)
 
 
-def workloads_of(raw: Raw, offers: Iterable[str], problems: Problems) -> tuple[Mapping[str, Workload], str]:
+def workloads_of(
+    raw: Raw, offers: Iterable[str], problems: Problems, *, uses: frozenset[RequestUse]
+) -> tuple[Mapping[str, Workload], str]:
     """The workloads, and the name of the one that requests belong to that name none.
 
-    Where the file sets no workload, there is one of all offers.
+    Where the file sets no workload, there is one of all offers. `uses` are those of workloads that say none.
     """
     offers = list(offers)
     tables = _named_tables("workloads", raw, problems)
@@ -172,6 +227,7 @@ def workloads_of(raw: Raw, offers: Iterable[str], problems: Problems) -> tuple[M
             keep_days=table.keep_days,
             mid_stream=table.mid_stream,
             hedge_after=table.hedge_after,
+            uses=uses if table.use is None else frozenset(table.use),
             cache_seconds=table.cache_seconds,
             unreadable=None if table.unreadable is None else frozenset(Label(label) for label in table.unreadable),
         )
@@ -181,7 +237,7 @@ def workloads_of(raw: Raw, offers: Iterable[str], problems: Problems) -> tuple[M
                 ("offers", DEFAULT_WORKLOAD),
                 "has the name of the workload that there is where none is set. Choose another name, or set a workload",
             )
-        workloads[DEFAULT_WORKLOAD] = Workload(name=DEFAULT_WORKLOAD, offers=tuple(offers))
+        workloads[DEFAULT_WORKLOAD] = Workload(name=DEFAULT_WORKLOAD, offers=tuple(offers), uses=uses)
     return workloads, _default_workload(raw, [*tables] or [*workloads], problems)
 
 

@@ -6,11 +6,19 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
+from isthmus.agent.profiles import Profile
 from isthmus.batches.limits import BatchLimits
+from isthmus.catalog.catalog import Catalog, load_catalog
+from isthmus.catalog.organisation import Organisation
 from isthmus.domain.errors import ConfigError
+from isthmus.domain.label import Label
+from isthmus.domain.licensing import RequestUse
 from isthmus.domain.offer import Offer, SecretRef, Workload
 from isthmus.domain.principal import Key
 from isthmus.perimeter.policy import Policy
@@ -83,6 +91,66 @@ class PerimeterSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogSettings:
+    """Where facts about models come from, besides those that came along."""
+
+    updates: Path
+    """What `isthmus catalog update` applied."""
+    own: Path | None = None
+    """The operator's own records."""
+    lock: Path = Path("models.lock")
+    """File of pinned weights; need not be there."""
+    require_lock: bool = False
+
+    def load(self, cache_dir: Path) -> Catalog:
+        """The catalog in force. Takes 10 ms, and seconds where what was read is not kept in the cache folder.
+
+        Raises:
+            ConfigError: a record is not right.
+        """
+        return load_catalog(updates=self.updates, own=self.own, cache_dir=cache_dir)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorSettings:
+    """What the doctor may look at besides this machine."""
+
+    addresses: tuple[str, ...] = ()
+    folders: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSettings:
+    """An account of the agent's at a service."""
+
+    name: str
+    kind: str
+    account: msgspec.Struct
+    """What the kind needs to be told; secrets are references."""
+    labels: frozenset[Label] = frozenset()
+    """Of all that is found there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSettings:
+    """How the agent works."""
+
+    profile: Profile = "privacy-first"
+    routine: str | None = None
+    """Workload of routine work; None: that of the profile."""
+    complex: str | None = None
+    """Workload of complex work; None: that of the profile."""
+    users: tuple[str, ...] = ()
+    """Who may speak to it by channels, as `matrix:@me:example.org`; others have to be paired."""
+    policy: Path | None = None
+    """File of policy in the place of the one that comes along."""
+    hold_seconds: float = 30.0
+    """How long what is sent waits, so that it can be called back."""
+    budget: Mapping[str, Decimal] = field(default_factory=dict)
+    """Dollars a day, by trigger; what is not named has no bound."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that is set, read once."""
 
@@ -109,6 +177,20 @@ class Settings:
     """What may be deleted: weights, prices looked up."""
     state_dir: Path
     """What must be kept: the ledger."""
+    catalog: CatalogSettings
+    manifest: str
+    """Version of the catalog that offers were held against."""
+    organisation: Organisation | None = None
+    """None: not said, and nothing is held against licences and terms."""
+    uses: frozenset[RequestUse] = frozenset({"internal"})
+    """What answers are for where a workload does not say."""
+    beliefs: Mapping[str, str] = field(default_factory=dict)
+    """Canonical JSON by the first 16 hexadecimal digits of its SHA-256: of `version`, all that is believed of offers;
+    of the policy's version, the rules."""
+    doctor: DoctorSettings = field(default_factory=DoctorSettings)
+    agent: AgentSettings = field(default_factory=AgentSettings)
+    accounts: Mapping[str, AccountSettings] = field(default_factory=dict)
+    """Of the agent's, by name."""
     batches: BatchLimits = field(default_factory=BatchLimits)
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from isthmus.domain.decision import Decision, ReasonCode
 from isthmus.domain.label import Clearance, Label, Labelled
+from isthmus.domain.licensing import RequestUse, Ruling
 from isthmus.domain.offer import Capabilities, Goal, Need, Offer, Support, Workload
 from isthmus.domain.request import RequestFacts
 from isthmus.domain.usage import Price
@@ -20,6 +21,10 @@ NEEDS: tuple[Need, ...] = get_args(Need)
 LABELS = tuple(map(Label, ("pii", "phi", "secret", "legal")))
 
 labels = st.frozensets(st.sampled_from(LABELS))
+uses = st.frozensets(st.sampled_from(get_args(RequestUse)), min_size=1)
+rulings = st.builds(
+    Ruling, outcome=st.sampled_from(["forbidden", "needs-agreement", "unknown"]), sentence=st.just("clause 2 says so.")
+)
 support: st.SearchStrategy[Support] = st.sampled_from(get_args(Support))
 maybe_tokens = st.none() | st.integers(1, 10_000)
 prices = st.none() | st.builds(
@@ -44,6 +49,7 @@ def offers(draw: st.DrawFn, name: str) -> Offer:
         clearance=Clearance(draw(labels), everything=draw(st.booleans())),
         price=draw(prices),
         quality=draw(st.none() | st.floats(0, 1)),
+        barred=tuple(draw(st.dictionaries(st.sampled_from(get_args(RequestUse)), rulings, max_size=2)).items()),
         retired_on=draw(st.none() | st.dates(TODAY - timedelta(3), TODAY + timedelta(3))),
     )
 
@@ -54,7 +60,7 @@ def situations(draw: st.DrawFn) -> tuple[Workload, RequestFacts, Roster, HealthB
     roster = Roster(
         offers={name: draw(offers(name)) for name in names}, workloads={}, default_workload="w", version="v"
     )
-    workload = Workload(name="w", offers=tuple(names), goal=draw(st.sampled_from(get_args(Goal))))
+    workload = Workload(name="w", offers=tuple(names), goal=draw(st.sampled_from(get_args(Goal))), uses=draw(uses))
     facts = RequestFacts(
         model="w",
         stream=draw(st.booleans()),
@@ -95,6 +101,23 @@ def test_whoever_may_serve_is_cleared_for_every_label(
     for candidate in decide(situation, carried).route:
         clearance = candidate.offer.clearance
         assert clearance.everything or carried <= clearance.labels
+
+
+@given(situations())
+def test_whoever_may_serve_may_be_used_for_all_that_the_workload_is_for(
+    situation: tuple[Workload, RequestFacts, Roster, HealthBoard],
+) -> None:
+    for candidate in decide(situation).route:
+        assert situation[0].uses.isdisjoint(use for use, _ in candidate.offer.barred)
+
+
+@given(situations(), uses)
+def test_more_uses_never_widen_the_choice(
+    situation: tuple[Workload, RequestFacts, Roster, HealthBoard], more: frozenset[RequestUse]
+) -> None:
+    workload, *rest = situation
+    wider = (replace(workload, uses=workload.uses | more), *rest)
+    assert route(decide(wider)) <= route(decide(situation))
 
 
 @given(situations(), labels)

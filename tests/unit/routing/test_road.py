@@ -15,6 +15,7 @@ from isthmus.domain.errors import (
     InvalidRequest,
     IsthmusError,
     LedgerError,
+    LicenceDenied,
     NoHealthyOffer,
     NotCapable,
     PerimeterDenied,
@@ -26,6 +27,7 @@ from isthmus.domain.errors import (
     UpstreamUnreachable,
 )
 from isthmus.domain.label import Clearance, Label, Labelled
+from isthmus.domain.licensing import Ruling
 from isthmus.domain.offer import Capabilities, Offer, Workload
 from isthmus.domain.principal import Principal
 from isthmus.domain.usage import Price, Usage
@@ -105,6 +107,37 @@ async def test_an_answer_passes_and_its_entry_says_who_served_at_what_cost() -> 
     assert entry.catalog_version == "v1"
     assert [(attempt.offer, attempt.status, attempt.error) for attempt in entry.attempts] == [("a", 200, None)]
     assert scene.ledger.balanced
+
+
+FORBIDDEN = Ruling(outcome="forbidden", sentence="no rights for who is seated in the EU (Licence 1, section 1).")
+
+
+async def test_what_the_licence_forbids_is_refused_with_its_clause_and_nothing_is_sent() -> None:
+    scene = Scene({"a": [completion()]}, offer("a", barred=(("internal", FORBIDDEN),)))
+    with pytest.raises(LicenceDenied, match=r"a may not be used for 'internal': no rights .* \(Licence 1, section 1\)"):
+        await scene.whole()
+    assert scene.sender.sent == []
+    entry = scene.ledger.entry
+    assert [(rejection.offer, rejection.code) for rejection in entry.rejected] == [("a", "not_licensed")]
+
+
+async def test_an_offer_that_is_licensed_serves_in_the_place_of_one_that_is_not() -> None:
+    scene = Scene({"a": [], "b": [completion("hello")]}, offer("a", barred=(("internal", FORBIDDEN),)), offer("b"))
+    assert b'"hello"' in await scene.whole()
+    assert scene.ledger.entry.offer == "b"
+
+
+async def test_what_is_forbidden_for_another_use_serves() -> None:
+    scene = Scene({"a": [completion("hello")]}, offer("a", barred=(("product", FORBIDDEN),)))
+    assert b'"hello"' in await scene.whole()
+
+
+async def test_an_offer_asked_for_by_its_own_name_is_held_against_what_all_answers_are_for() -> None:
+    scene = Scene({"a": [completion()]}, offer("a", barred=(("product", FORBIDDEN),)))
+    scene.road.roster = replace(scene.road.roster, uses=frozenset({"product"}))
+    with pytest.raises(LicenceDenied):
+        await scene.whole(call(model="a"))
+    assert scene.sender.sent == []
 
 
 async def test_the_offers_own_model_name_is_sent() -> None:

@@ -84,7 +84,8 @@ def test_the_file_of_the_design_loads_save_for_what_comes_later(load: Load, tmp_
     assert key.principal.key == "support-team"
     assert settings.store.url == f"sqlite:///{tmp_path}/home/.local/state/isthmus/isthmus.db"
     assert (settings.server.host, settings.server.port, settings.server.is_loopback) == ("127.0.0.1", 8090, True)
-    assert settings.notes == ("Offer 'gpt': its terms 'openai/api' are not read by this release.",)
+    assert settings.notes == ()
+    assert (gpt.terms, gpt.jurisdiction, gpt.evidence) == ("openai/api", "US", "E1")
 
 
 def test_everything_an_offer_can_say_is_kept(load: Load, tmp_path: Path) -> None:
