@@ -369,6 +369,10 @@ async def _housekeeping(app: App, connections: Connections, reload: asyncio.Even
             log.error("settings not reloaded: %s", exc.sentence)
         else:
             log.warning("settings reloaded, catalog version %s", app.settings.version)
+            warned = {(one.offer, one.band) for one in before.retirements}
+            for one in app.settings.retirements:
+                if (one.offer, one.band) not in warned:
+                    log.warning("%s", one.sentence)
             for section in ("server", "store"):
                 if getattr(before, section) != getattr(app.settings, section):
                     log.warning("what changed in [%s] counts from the next start on", section)

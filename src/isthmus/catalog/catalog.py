@@ -136,7 +136,8 @@ def contents_of(*, updates: Path | None = None, own: Path | None = None) -> dict
     found = _files(files(__package__))
     for folder in (updates, own):
         if folder is not None and folder.is_dir():
-            found |= _files(folder)
+            # An update turns a link to a whole folder: what is read is one folder or the other, and never half of each.
+            found |= _files(folder.resolve())
     return found
 
 

@@ -16,6 +16,7 @@ import msgspec
 
 from isthmus.catalog.organisation import Organisation
 from isthmus.catalog.prices import PriceKey, prices_of
+from isthmus.catalog.retirement import in_use, retirements
 from isthmus.domain.errors import ConfigError
 from isthmus.domain.licensing import RequestUse
 from isthmus.domain.offer import Offer, Workload
@@ -117,6 +118,8 @@ def read(path: Path | None, *, environ: Mapping[str, str], ports: Mapping[str, i
     unknown = [offer.name for offer in priced.values() if offer.price is None]
     if unknown:
         notes.append(f"No price is known for {', '.join(unknown)}: the cost is recorded as unknown. Set `price`.")
+    ending = retirements(in_use(priced, workloads.values(), catalog), point.today, sources=catalog.snapshot.sources)
+    notes += [f"{one.sentence}." for one in ending]
     believed = beliefs_of(priced, workloads, default, manifest=catalog.version, organisation=organisation, uses=uses)
     return Settings(
         server=server,
@@ -128,6 +131,7 @@ def read(path: Path | None, *, environ: Mapping[str, str], ports: Mapping[str, i
         keys=keys,
         default_workload=default,
         version=version_of(believed),
+        retirements=ending,
         beliefs={version_of(text): text for text in (believed, rules_text(rules))},
         catalog=catalog_set,
         manifest=catalog.version,

@@ -16,6 +16,7 @@ from isthmus.agent.profiles import Profile
 from isthmus.batches.limits import BatchLimits
 from isthmus.catalog.catalog import Catalog, load_catalog
 from isthmus.catalog.organisation import Organisation
+from isthmus.catalog.retirement import Retirement
 from isthmus.domain.errors import ConfigError
 from isthmus.domain.label import Label
 from isthmus.domain.licensing import RequestUse
@@ -187,6 +188,8 @@ class Settings:
     beliefs: Mapping[str, str] = field(default_factory=dict)
     """Canonical JSON by the first 16 hexadecimal digits of its SHA-256: of `version`, all that is believed of offers;
     of the policy's version, the rules."""
+    retirements: tuple[Retirement, ...] = ()
+    """Offers whose model ends within 90 days, or has ended; the first to end first."""
     doctor: DoctorSettings = field(default_factory=DoctorSettings)
     agent: AgentSettings = field(default_factory=AgentSettings)
     accounts: Mapping[str, AccountSettings] = field(default_factory=dict)

@@ -159,3 +159,10 @@ def test_what_the_version_is_the_hash_of_comes_along(tmp_path: Path) -> None:
     found = settings(tmp_path, HOSPITAL, SCOUT)
     assert found.manifest in found.beliefs[found.version]
     assert "European Union" in found.beliefs[found.version]
+
+
+def test_models_that_end_soon_are_told_with_successor_and_workloads(tmp_path: Path) -> None:
+    found = settings(tmp_path, GPT.replace("gpt-5.4-mini", "gpt-5"), '[workloads.letters]\noffers = ["gpt"]')
+    (ending,) = found.retirements
+    assert (ending.offer, ending.retires_on, ending.workloads) == ("gpt", date(2026, 12, 11), ("letters",))
+    assert any("gpt-5 (offer gpt) retire" in note and "letters" in note for note in found.notes)

@@ -1,8 +1,8 @@
 """May this organisation do this with this model? The clauses of its licence and the terms of whoever serves it, joined.
 
-The strictest of all that is found decides. What nobody said allows nothing; where sources disagree on the licence,
-every reading is held against the organisation and the stricter one counts. This is a programme reading records, and no
-legal advice.
+The strictest of all that is found decides. What nobody said allows nothing, and neither does what is only remembered;
+a prohibition that is only remembered counts all the same. Where sources disagree on the licence, every reading is held
+against the organisation and the stricter one counts. This is a programme reading records, and no legal advice.
 """
 
 from __future__ import annotations
@@ -16,7 +16,14 @@ from isthmus.catalog.claim import Source
 from isthmus.catalog.licensing.clauses import Case, Finding, weigh
 from isthmus.catalog.licensing.verdict import STRICTNESS, Duty, Ground, Verdict
 from isthmus.catalog.organisation import Contract, Organisation
-from isthmus.catalog.records.licence import Clause, Grant, LicenceRecord
+from isthmus.catalog.records.licence import (
+    AnyClause,
+    CommercialUse,
+    Grant,
+    LicenceRecord,
+    Outputs,
+    Redistribution,
+)
 from isthmus.catalog.records.model import ModelRecord
 from isthmus.catalog.records.terms import TermsRecord, UseTerm
 from isthmus.domain.licensing import Outcome, Use
@@ -35,6 +42,8 @@ _OF_WEIGHTS: frozenset[Use] = frozenset({"fine-tune", "redistribute"})
 
 _OWN = "self"
 """Provider of what runs on one's own machines: nobody else has terms there."""
+
+_PERMISSIONS: frozenset[Outcome] = frozenset({"allowed", "allowed-with-duties"})
 
 _PERMITS: Mapping[str, Outcome] = {
     "yes": "allowed",
@@ -120,7 +129,10 @@ def _by_licence(licence: LicenceRecord, case: Case, today: date) -> _Found:
         found = weigh(clause, case)
         if found is None:
             continue
-        grounds.append(_lifted(_ground(clause, found, licence), contract))
+        ground = _ground(clause, found, licence)
+        if _only_permits(clause, found):
+            ground = _unless_remembered(ground)
+        grounds.append(_lifted(ground, contract))
         duties += _duties(clause, found, licence)
     if case.use not in licence.grants:
         says = f"{licence.title} does not speak of {USE_PHRASES[case.use]}, and what is not granted is not known."
@@ -131,8 +143,8 @@ def _by_licence(licence: LicenceRecord, case: Case, today: date) -> _Found:
     return _Found(grounds=tuple(grounds), duties=tuple(duties))
 
 
-def _ground(clause: Clause, found: Finding, licence: LicenceRecord) -> Ground:
-    source = licence.sources[clause.sources[0]]
+def _ground(clause: AnyClause, found: Finding, licence: LicenceRecord) -> Ground:
+    source = _source(clause.sources, licence.sources)
     return Ground(
         outcome=found.outcome,
         says=" ".join(part for part in (clause.says, found.remark, *found.asks) if part),
@@ -140,14 +152,46 @@ def _ground(clause: Clause, found: Finding, licence: LicenceRecord) -> Ground:
         record=licence.id,
         place=clause.place,
         url=source.url,
-        read_on=source.observed_on,
+        read_on=_read_on(source),
         state=clause.state,
         evidence=clause.evidence,
     )
 
 
-def _duties(clause: Clause, found: Finding, licence: LicenceRecord) -> Iterator[Duty]:
-    url = licence.sources[clause.sources[0]].url
+def _source(keys: Iterable[str], sources: Mapping[str, Source]) -> Source:
+    """The first that was read, or else the first."""
+    found = [sources[key] for key in keys]
+    return next((source for source in found if source.kind != "recollection"), found[0])
+
+
+def _read_on(source: Source) -> date | None:
+    """Day of the copy that was read; None: nothing was."""
+    return None if source.kind == "recollection" else source.observed_on
+
+
+def _only_permits(clause: AnyClause, found: Finding) -> bool:
+    """Whether a clause does nothing but loosen: without it there would be less that is permitted, and no duty less.
+
+    A limit that is not reached, or a territory that does not apply, permits nothing: the grant does.
+    """
+    if found.outcome != "allowed":
+        return False
+    return isinstance(clause, Grant | Outputs | Redistribution) or (
+        isinstance(clause, CommercialUse) and clause.allowed
+    )
+
+
+def _unless_remembered(ground: Ground) -> Ground:
+    """A permission, or that it is not known to be one: where nobody read it, it allows nothing."""
+    if ground.outcome not in _PERMISSIONS or (ground.evidence != "E0" and ground.read_on is not None):
+        return ground
+    where = " in ".join(part for part in (ground.place, ground.url) if part)
+    says = f"{ground.says} This is only remembered, and allows nothing until somebody reads it: {where}."
+    return replace(ground, outcome="unknown", says=says)
+
+
+def _duties(clause: AnyClause, found: Finding, licence: LicenceRecord) -> Iterator[Duty]:
+    url = _source(clause.sources, licence.sources).url
     for task in found.tasks:
         yield Duty(
             kind=task.kind,
@@ -161,7 +205,7 @@ def _duties(clause: Clause, found: Finding, licence: LicenceRecord) -> Iterator[
 
 def _lifted(ground: Ground, contract: Contract | None) -> Ground:
     """What a contract with the licensor makes of a clause that stood in the way."""
-    if contract is None or ground.outcome in {"allowed", "allowed-with-duties"}:
+    if contract is None or ground.outcome in _PERMISSIONS:
         return ground
     until = "" if contract.until is None else f" until {contract.until}"
     says = f"A contract that the organisation holds covers this{until}. Without it: {ground.says}"
@@ -185,9 +229,15 @@ def _by_terms(terms: TermsRecord, case: Case, today: date) -> _Found | None:
     said = [term for term in terms.uses if term.use == case.use]
     if not said:
         return None
-    grounds = tuple(_lifted(_term_ground(term, terms), contract) for term in said)
+    grounds = tuple(_lifted(_unless_remembered(_term_ground(term, terms)), contract) for term in said)
     duties = tuple(
-        Duty(kind="condition", says=term.says, record=terms.id, place=term.place, url=_source(term, terms).url)
+        Duty(
+            kind="condition",
+            says=term.says,
+            record=terms.id,
+            place=term.place,
+            url=_source(term.sources, terms.sources).url,
+        )
         for term in said
         if term.permits == "with_duties"
     )
@@ -195,21 +245,17 @@ def _by_terms(terms: TermsRecord, case: Case, today: date) -> _Found | None:
 
 
 def _term_ground(term: UseTerm, terms: TermsRecord) -> Ground:
-    source = _source(term, terms)
+    source = _source(term.sources, terms.sources)
     return Ground(
         outcome=_PERMITS[term.permits],
         says=term.says,
         record=terms.id,
         place=term.place,
         url=source.url,
-        read_on=source.observed_on,
+        read_on=_read_on(source),
         state=term.state,
         evidence=term.evidence,
     )
-
-
-def _source(term: UseTerm, terms: TermsRecord) -> Source:
-    return terms.sources[term.sources[0]]
 
 
 def _silent_terms(terms: TermsRecord, case: Case) -> _Found:
@@ -226,19 +272,21 @@ def _no_licence(case: Case) -> _Found:
 def _identity(case: Case, catalog: Catalog) -> Ground | None:
     """That the model is under the licence at all: the last ground, and what all others rest on."""
     claim = case.model.licence
-    sources = [case.model.sources[key] for key in claim.sources if key in case.model.sources]
-    if claim.value is None or not sources:
+    keys = [key for key in claim.sources if key in case.model.sources]
+    if claim.value is None or not keys:
         return None
-    return Ground(
+    source = _source(keys, case.model.sources)
+    ground = Ground(
         outcome="allowed",
         says=f"{case.model.title}: {catalog.licences[claim.value].title}.",
         record=case.model.id,
         place="licence",
-        url=sources[0].url,
-        read_on=sources[0].observed_on,
+        url=source.url,
+        read_on=_read_on(source),
         state=claim.state,
         evidence=claim.evidence,
     )
+    return _unless_remembered(ground)
 
 
 def _conflict(readings: Mapping[str, _Found], catalog: Catalog) -> str:
