@@ -348,15 +348,16 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
 
 async def _housekeeping(app: App, connections: Connections, reload: asyncio.Event) -> None:
     """What is looked after once a second, off the path of requests: slow clients, changed settings."""
-    file = None if app.settings.source is None else SettingsFile(app.settings.source)
+    watched = [SettingsFile(path) for path in app.settings.read_from]
     read_at = time.monotonic()
     while True:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(HOUSEKEEPING_SECONDS):
                 await reload.wait()
         connections.sweep()
-        stale = file is not None and time.monotonic() - read_at > PRICES_SECONDS
-        if not (reload.is_set() or stale or (file is not None and file.changed())):
+        changed = [file.changed() for file in watched]  # of each, so that none is told again
+        stale = bool(watched) and time.monotonic() - read_at > PRICES_SECONDS
+        if not (reload.is_set() or stale or any(changed)):
             continue
         reload.clear()
         read_at = time.monotonic()

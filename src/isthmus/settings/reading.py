@@ -23,6 +23,7 @@ from isthmus.domain.offer import Offer, Workload
 from isthmus.providers.accounts.kept import observations_of
 from isthmus.providers.compatible import services
 from isthmus.providers.discovery import find_engines, find_keys, usual_ports
+from isthmus.providers.embedded.lock import offer_by_lock, read_lock
 from isthmus.settings import places
 from isthmus.settings.accounts import accounts_of
 from isthmus.settings.catalog import check_contracts, organisation_of, uses_of
@@ -93,6 +94,13 @@ def read(path: Path | None, *, environ: Mapping[str, str], ports: Mapping[str, i
     organisation = None if organisation_table is None else organisation_of(organisation_table, problems)
     uses = uses_of(organisation_table)
     catalog_set = catalog_of(file.raw, folder, state_dir, problems)
+    lock = read_lock(catalog_set.lock)
+    offers = {
+        name: None
+        if offer is None
+        else offer_by_lock(lock, offer, file=catalog_set.lock, required=catalog_set.require_lock)
+        for name, offer in offers.items()
+    }
     cache = places.cache_dir(environ)
     catalog = catalog_set.load(cache)
     if organisation_table is not None:

@@ -196,6 +196,13 @@ class Settings:
     """Of the agent's, by name."""
     batches: BatchLimits = field(default_factory=BatchLimits)
 
+    @property
+    def read_from(self) -> tuple[Path, ...]:
+        """What to watch for changes: the file, and what it is held against. Empty where all of it was discovered."""
+        if self.source is None:
+            return ()
+        return (self.source, self.catalog.lock, self.catalog.updates, self.state_dir / "accounts.json")
+
 
 _BIND = re.compile(r"(?:\[([0-9A-Fa-f:.%]+)\]|([^:\[\]\s]+)):([0-9]{1,5})\Z")
 

@@ -166,3 +166,12 @@ def test_models_that_end_soon_are_told_with_successor_and_workloads(tmp_path: Pa
     (ending,) = found.retirements
     assert (ending.offer, ending.retires_on, ending.workloads) == ("gpt", date(2026, 12, 11), ("letters",))
     assert any("gpt-5 (offer gpt) retire" in note and "letters" in note for note in found.notes)
+
+
+def test_weights_that_are_not_locked_are_refused_where_the_settings_want_a_lock(tmp_path: Path) -> None:
+    home = '[offers.home]\nprovider = "embedded"\nmodel = "smollm2-135m-instruct"'
+    assert settings(tmp_path, home).offers["home"].engine is not None
+    engine = settings(tmp_path, "[catalog]\nrequire_lock = true", home).offers["home"].engine
+    assert engine is not None
+    assert engine.weights.refused is not None
+    assert "isthmus models lock home" in engine.weights.refused
