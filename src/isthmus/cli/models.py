@@ -25,6 +25,7 @@ from isthmus.catalog.open_models import (
     pinned,
     tokens_per_second,
 )
+from isthmus.cli import model_lock, model_verify
 from isthmus.cli.options import JsonOption
 from isthmus.cli.show import print_json
 from isthmus.cli.weights import fetch
@@ -33,7 +34,12 @@ from isthmus.domain.offer import Weights
 from isthmus.providers.embedded.machine import Machine, this_machine
 from isthmus.providers.embedded.weights import Kept, WeightsCache, weights_cache
 
-app = typer.Typer(help="Weights of embedded models: fetch, list, remove, and find some that fit.", no_args_is_help=True)
+app = typer.Typer(
+    help="Weights of embedded models: fetch, list, remove, find some that fit, pin and verify them.",
+    no_args_is_help=True,
+)
+app.command("lock")(model_lock.command)
+app.command("verify")(model_verify.command)
 
 _WIDE = 120
 """Columns from which on a table has room for a sentence in each row."""

