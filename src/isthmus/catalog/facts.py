@@ -180,7 +180,7 @@ def _region(offer: OfferRecord | None) -> _Fact:
     processing, guarantee = offer.region.processing, offer.region.guarantee
     readings = _readings(processing)
     if not readings:
-        if "none" not in _readings(guarantee):
+        if set(_readings(guarantee)) != {"none"}:
             return _unknown("Where it processes is not known.", offer.id, processing)
         # That no place is promised is known, and satisfies nothing; no better than a page says it, so that knowing
         # places is never worse than not knowing them.

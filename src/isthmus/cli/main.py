@@ -11,7 +11,23 @@ import typer
 from rich.console import Console
 from typer._click.exceptions import ClickException
 
-from isthmus.cli import ask, documents, explain, keys, ledger, models, offers, perimeter, scan, up
+from isthmus.cli import (
+    advise,
+    ask,
+    believed,
+    bom,
+    doctor,
+    documents,
+    explain,
+    keys,
+    ledger,
+    models,
+    offers,
+    perimeter,
+    scan,
+    up,
+)
+from isthmus.cli.catalog.app import app as catalog
 from isthmus.domain.errors import ConfigError, IsthmusError
 
 app = typer.Typer(
@@ -27,10 +43,15 @@ app.command("explain")(explain.command)
 app.command("offers")(offers.command)
 app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
+ledger.app.command("believed")(believed.command)
 app.add_typer(models.app, name="models")
 app.add_typer(perimeter.app, name="perimeter")
 app.add_typer(documents.app, name="documents")
 app.command("scan")(scan.command)
+app.add_typer(catalog, name="catalog")
+app.command("bom")(bom.command)
+app.command("doctor")(doctor.command)
+app.command("advise")(advise.command)
 
 
 def _show_version(wanted: bool) -> None:

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from threading import Lock
+from typing import TypeVar, cast
 
 from isthmus.catalog.catalog import Catalog
 from isthmus.domain.errors import ConfigError
 from isthmus.settings import Settings
+
+T = TypeVar("T")
+
+
+class Once:
+    """What one check found out and others need, too: it is looked at, or asked for, only once."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._locks: dict[Hashable, Lock] = {}
+        self._known: dict[Hashable, object] = {}
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` gives, made at the first call for a key; others wait for it meanwhile."""
+        with self._lock:
+            lock = self._locks.setdefault(key, Lock())
+        with lock:
+            if key not in self._known:
+                self._known[key] = make()
+            return cast("T", self._known[key])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,3 +57,10 @@ class Scene:
     """Folders with weights and models, besides those that the settings name."""
     online: bool = False
     """Whether a database on the internet may be asked."""
+    interfaces: tuple[str, ...] = ()
+    """This machine's own addresses besides loopback: what listens there is reached from elsewhere."""
+    proc: Path = Path("/proc")
+    """Where the system tells of its processes and listeners, as Linux does; nothing there: it tells nothing."""
+    openclaw: bool = False
+    """Whether OpenClaw's own audit may be run."""
+    once: Once = field(default_factory=Once, repr=False, compare=False)

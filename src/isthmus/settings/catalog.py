@@ -9,12 +9,10 @@ from isthmus.catalog.catalog import Catalog
 from isthmus.catalog.organisation import Contract, Organisation
 from isthmus.catalog.places import is_place
 from isthmus.domain.licensing import RequestUse
+from isthmus.settings.places import UPDATES
 from isthmus.settings.problems import Problems
 from isthmus.settings.schema import CatalogTable, DoctorTable, OrganisationTable
 from isthmus.settings.values import CatalogSettings, DoctorSettings
-
-UPDATES = "catalog"
-"""Folder of applied updates, below the state folder."""
 
 
 def catalog_settings(table: CatalogTable, *, folder: Path, state_dir: Path, problems: Problems) -> CatalogSettings:

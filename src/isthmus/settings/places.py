@@ -7,6 +7,9 @@ from pathlib import Path
 
 _NAME = "isthmus"
 
+UPDATES = "catalog"
+"""Folder of applied updates of the catalog, below the state folder."""
+
 
 def cache_dir(environ: Mapping[str, str]) -> Path:
     """Folder of what may be deleted."""

@@ -6,15 +6,14 @@ import dataclasses
 from collections.abc import Mapping
 from datetime import date
 from typing import get_args
-from urllib.parse import urlsplit
 
 from isthmus.catalog.catalog import Catalog
 from isthmus.catalog.claim import Claim
 from isthmus.catalog.facts import Observation, OfferFacts, facts_of
 from isthmus.catalog.licensing.check import licence_check
+from isthmus.catalog.matching import offer_record
 from isthmus.catalog.organisation import Organisation
 from isthmus.catalog.records.model import ModelRecord, Producer
-from isthmus.catalog.records.offer import OfferRecord
 from isthmus.catalog.records.terms import TermsRecord
 from isthmus.domain.licensing import Ruling, Use
 from isthmus.domain.offer import Offer
@@ -68,32 +67,12 @@ def facts_by(offer: Offer, terms: TermsRecord, model: ModelRecord | None, point:
     )
 
 
-def offer_record(offer: Offer, catalog: Catalog) -> OfferRecord | None:
-    """The offer of the catalog that one of the settings is: same service and terms, and an address of its hosts.
-
-    None as well where several would do: then it is not known where it processes.
-    """
-    host = (urlsplit(offer.base_url).hostname or "").lower()
-    fitting = [
-        found
-        for found in catalog.offers.values()
-        if found.service == offer.provider
-        and found.terms == offer.terms
-        and any(_is(host, name) for name in found.hosts)
-    ]
-    return fitting[0] if len(fitting) == 1 else None
-
-
 def retires_on(offer: Offer, catalog: Catalog) -> date | None:
     """The day on which a model ends at its provider, where the feeds agree on one."""
     provider = catalog.provider_of(offer.provider)
     listing = None if provider is None or offer.side == "own" else catalog.listed(provider.id, offer.model)
     # Where they disagree nothing is refused: a date that is too early would be an outage of our making.
     return None if listing is None or listing.retires_on.state == "conflict" else listing.retires_on.value
-
-
-def _is(host: str, pattern: str) -> bool:
-    return host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
 
 
 def _model(offer: Offer, catalog: Catalog, problems: Problems) -> ModelRecord | None:

@@ -149,6 +149,53 @@ def test_a_use_is_spoken_of_once(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_what_terms_say_of_a_use_is_known_as_well_as_its_sources_allow(name: str) -> None:
+    terms = all_terms()[name]
+    for term in terms.uses:
+        kinds = {terms.sources[key].kind for key in term.sources}
+        assert (term.evidence == "E0") == (kinds == {"recollection"})
+        assert term.evidence < "E2" or len(set(term.sources)) >= 2
+        if term.state == "verified":
+            assert kinds - {"secondary", "recollection", "feed"}
+        if term.permits in {"yes", "with_duties"}:
+            assert term.evidence >= "E1"
+
+
+@pytest.mark.parametrize(
+    ("name", "internal", "product", "hosted"),
+    [
+        ("anthropic/api", "yes", "yes", "agreement"),
+        ("aws/bedrock", "yes", "with_duties", "agreement"),
+        ("azure/direct", "yes", "with_duties", "agreement"),
+        ("deepinfra/api", "yes", "agreement", "agreement"),
+        ("deepseek/api", "yes", "with_duties", None),
+        ("fireworks/api", "yes", "agreement", "no"),
+        ("google/gemini-paid", "yes", "yes", None),
+        ("google/gemini-unpaid", "yes", "with_duties", None),
+        ("google/vertex", "yes", "with_duties", "no"),
+        ("groq/api", "yes", "yes", "agreement"),
+        ("huggingface/inference", "with_duties", "with_duties", None),
+        ("mistral/experiment", "yes", "yes", "agreement"),
+        ("mistral/scale", "yes", "yes", "agreement"),
+        ("ollama-cloud/api", "with_duties", None, None),
+        ("openai/api", "yes", "yes", "no"),
+        ("openrouter/default", "with_duties", "with_duties", "no"),
+        ("openrouter/zdr", "with_duties", "with_duties", "no"),
+        ("ovhcloud/api", "yes", "with_duties", None),
+        ("scaleway/api", "yes", "yes", None),
+        ("self/own", None, None, None),
+        ("together/api", "with_duties", "with_duties", "no"),
+        ("xai/api", "yes", "with_duties", "no"),
+    ],
+)
+def test_what_a_service_may_be_used_for(
+    name: str, internal: str | None, product: str | None, hosted: str | None
+) -> None:
+    said = {term.use: term.permits for term in all_terms()[name].uses}
+    assert (said.get("internal"), said.get("product"), said.get("hosted-service")) == (internal, product, hosted)
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_an_account_check_is_a_probe_that_there_is(name: str) -> None:
     check = all_terms()[name].account_check
     assert check == "" or check in all_probes()

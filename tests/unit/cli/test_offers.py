@@ -49,7 +49,14 @@ def test_programmes_get_json_without_secrets(file: Path, capsys: pytest.CaptureF
     assert (near["name"], near["side"], near["cleared"]) == ("near", "own", ["pii"])
     assert (gpt["key"], gpt["price"]["input"], gpt["price"]["source"]) == ("env:SOME_KEY", "0.10", "settings")
     assert told["workloads"] == [
-        {"name": "triage", "offers": ["near", "gpt"], "goal": "order", "labels": ["internal"], "attempts": 3}
+        {
+            "name": "triage",
+            "offers": ["near", "gpt"],
+            "goal": "order",
+            "labels": ["internal"],
+            "attempts": 3,
+            "uses": ["internal"],
+        }
     ]
 
 

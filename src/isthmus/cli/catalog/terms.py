@@ -24,6 +24,7 @@ from rich.text import Text
 from isthmus.catalog.catalog import Catalog
 from isthmus.catalog.claim import Claim, Source, SourceKind, stale
 from isthmus.catalog.facts import Observation, OfferFacts, facts_of
+from isthmus.catalog.matching import offer_record
 from isthmus.catalog.organisation import Contract
 from isthmus.catalog.records.model import ModelRecord
 from isthmus.catalog.records.offer import OfferRecord
@@ -35,7 +36,6 @@ from isthmus.domain.errors import ConfigError
 from isthmus.providers.accounts.kept import observations_of
 from isthmus.providers.accounts.registry import all_probes
 from isthmus.settings import Settings, load
-from isthmus.settings.standing import offer_record
 
 _TRAINS = {
     "never": "no",

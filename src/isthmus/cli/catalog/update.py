@@ -26,8 +26,7 @@ from isthmus.cli.options import JsonOption
 from isthmus.cli.show import print_json
 from isthmus.connectors.feeds import URLS, Fetching, fetch
 from isthmus.domain.errors import ConfigError
-from isthmus.settings.catalog import UPDATES
-from isthmus.settings.places import state_dir
+from isthmus.settings.places import UPDATES, state_dir
 
 NOTHING, CHANGED, WAITING = 0, 3, 4
 """Exit statuses: the catalog is as it was and there is nothing to do; it was changed; there are changes, and none was

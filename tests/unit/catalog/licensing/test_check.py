@@ -15,6 +15,7 @@ from isthmus.catalog.licensing.verdict import Verdict
 from isthmus.catalog.organisation import Contract, Organisation
 from isthmus.catalog.records.licence import Clause, LicenceRecord, Outputs, RevenueCap, UserCap
 from isthmus.catalog.records.model import ModelRecord, Producer
+from isthmus.catalog.records.terms import TermsRecord
 from isthmus.domain.licensing import Outcome, Use
 
 TODAY = date(2026, 11, 21)
@@ -274,7 +275,76 @@ def test_a_name_is_asked_for_when_a_model_is_trained_further(ask: Ask) -> None:
 
 def test_a_hosted_service_may_need_a_permission_of_its_own(ask: Ask) -> None:
     assert ask.of("falcon-180b", "hosted-service").outcome == "needs-agreement"
-    assert ask.of("falcon-180b", "internal").outcome == "allowed-with-duties"
+
+
+def test_a_grant_that_is_only_remembered_grants_nothing_and_says_where_to_read(ask: Ask) -> None:
+    verdict = ask.of("falcon-180b", "internal")
+    first = verdict.grounds[0]
+    assert (verdict.outcome, first.evidence, first.read_on) == ("unknown", "E0", None)
+    assert "This is only remembered, and allows nothing until somebody reads it: " in first.says
+    assert first.says.endswith(f"{first.place} in {first.url}.")
+    assert "use_policy" in kinds(verdict)
+    assert ", read 20" not in verdict.ruling.sentence
+
+
+def test_a_contract_makes_up_for_what_is_only_remembered(ask: Ask) -> None:
+    held = Contract(covers="LicenseRef-isthmus-falcon-180b", kind="licence", sha256="0" * 64)
+    holder = msgspec.structs.replace(SOMEBODY, contracts=(held,))
+    assert ask.of("falcon-180b", "internal", holder).ruling.serves
+
+
+def with_terms(*sources: str, permits: str, evidence: str) -> TermsRecord:
+    """Terms that speak of internal use, by sources of these kinds."""
+    said = {"use": "internal", "permits": permits, "says": "So it is.", "place": "section 1", "sources": sources}
+    return msgspec.convert(
+        {
+            "id": "host/api",
+            "title": "Host",
+            "provider": "host",
+            "tier": "api",
+            "url": "https://example.org/terms",
+            "uses": [said | {"evidence": evidence}],
+            "sources": {
+                kind: {"url": f"https://example.org/{kind}", "kind": kind, "observed_on": TODAY} for kind in sources
+            },
+        },
+        TermsRecord,
+    )
+
+
+@pytest.mark.parametrize(
+    ("sources", "permits", "evidence", "expected"),
+    [
+        (("vendor_doc",), "yes", "E1", "allowed"),
+        (("secondary",), "with_duties", "E1", "allowed-with-duties"),
+        (("recollection",), "yes", "E0", "unknown"),
+        (("recollection",), "with_duties", "E0", "unknown"),
+        (("recollection",), "yes", "E1", "unknown"),
+        (("recollection", "vendor_doc"), "yes", "E1", "allowed"),
+        (("recollection",), "agreement", "E0", "needs-agreement"),
+        (("recollection",), "no", "E0", "forbidden"),
+    ],
+)
+def test_terms_that_are_only_remembered_allow_nothing_and_forbid_all_the_same(
+    catalog: Catalog, sources: tuple[str, ...], permits: str, evidence: str, expected: Outcome
+) -> None:
+    served = with_terms(*sources, permits=permits, evidence=evidence)
+    verdict = licence_check(
+        catalog.models["qwen/qwen3-32b"], SOMEBODY, "internal", catalog=catalog, terms=served, today=TODAY
+    )
+    ground = next(ground for ground in verdict.grounds if ground.record == "host/api")
+    assert (verdict.outcome, ground.outcome) == (expected, expected)
+    assert (ground.read_on is None) == (set(sources) == {"recollection"})
+    assert ("only remembered" in ground.says) == (expected == "unknown")
+
+
+def test_a_model_that_is_only_remembered_to_be_under_a_licence_is_not_under_it(catalog: Catalog) -> None:
+    model = catalog.models["qwen/qwen3-32b"]
+    dim = msgspec.structs.replace(
+        model, licence=msgspec.structs.replace(model.licence, state="declared", evidence="E0")
+    )
+    verdict = licence_check(dim, SOMEBODY, "internal", catalog=catalog, today=TODAY)
+    assert (verdict.outcome, verdict.grounds[0].record) == ("unknown", model.id)
 
 
 def test_offering_it_as_a_service_makes_one_a_model_service(ask: Ask) -> None:

@@ -16,7 +16,7 @@ from isthmus.catalog.licensing.check import licence_check
 from isthmus.catalog.licensing.verdict import STRICTNESS, Verdict
 from isthmus.catalog.listing import Snapshot
 from isthmus.catalog.organisation import Contract, Organisation
-from isthmus.catalog.records.licence import AnyClause, LicenceRecord
+from isthmus.catalog.records.licence import AnyClause, Grant, LicenceRecord
 from isthmus.catalog.records.model import ModelRecord, Producer
 from isthmus.catalog.records.terms import TermsRecord, UseTerm
 from isthmus.domain.licensing import Outcome, Use
@@ -33,9 +33,15 @@ POOL: list[AnyClause] = sorted(
 )
 USES: tuple[Use, ...] = get_args(Use)
 
+
+def remembered(clause: AnyClause) -> AnyClause:
+    """The same clause, known from memory alone."""
+    return msgspec.structs.replace(clause, state="declared", evidence="E0")
+
+
 law = settings(deadline=None)  # machines that build are slow now and then
 
-clauses = st.lists(st.sampled_from(POOL), max_size=6).map(tuple)
+clauses = st.lists(st.sampled_from(POOL) | st.sampled_from(POOL).map(remembered), max_size=6).map(tuple)
 uses = st.sampled_from(USES)
 grants = st.lists(uses, unique=True, max_size=6).map(tuple)
 amounts = st.sampled_from([0, 900_000, 19_999_999, 20_000_000, 20_000_001, 239_000_000, 10_000_000_000, 10_000_000_001])
@@ -62,6 +68,7 @@ use_terms = st.builds(
     says=st.just("So it is."),
     place=st.just("section 1"),
     sources=st.just(("text",)),
+    evidence=st.sampled_from(["E0", "E1"]),
 )
 terms_records = st.lists(use_terms, max_size=4).map(
     lambda said: TermsRecord(
@@ -258,6 +265,51 @@ def test_a_contract_with_the_licensor_permits_what_is_granted_at_all(
     holder = msgspec.structs.replace(organisation, contracts=(held,))
     verdict = check((licence("one", granted, says),), holder, use)
     assert verdict.ruling.serves == (use in granted)
+
+
+@law
+@given(grants, clauses, organisations, uses, inputs)
+def test_a_licence_that_is_only_remembered_permits_nothing_more_and_forbids_no_less(
+    granted: tuple[Use, ...],
+    says: tuple[AnyClause, ...],
+    organisation: Organisation,
+    use: Use,
+    input_: tuple[str, ...],
+) -> None:
+    read = tuple(msgspec.structs.replace(clause, evidence="E1") for clause in says)
+    known = check((licence("one", granted, read),), organisation, use, input_=input_)
+    dim = check((licence("one", granted, tuple(map(remembered, says))),), organisation, use, input_=input_)
+    assert strict(dim.outcome) >= strict(known.outcome)
+    assert set(dim.duties) == set(known.duties)
+    if strict(known.outcome) >= strict("unknown"):
+        assert dim.outcome == known.outcome
+    if any(isinstance(clause, Grant) and use in (clause.uses or granted) for clause in says):
+        assert not dim.ruling.serves
+
+
+@law
+@given(uses, permits, organisations)
+def test_a_term_that_is_only_remembered_permits_nothing_and_forbids_all_the_same(
+    use: Use, permits: str, organisation: Organisation
+) -> None:
+    def served(evidence: str) -> Verdict:
+        said = {"use": use, "permits": permits, "says": "So it is.", "place": "section 1", "sources": ["text"]}
+        term = msgspec.convert(said | {"evidence": evidence}, UseTerm)
+        record = TermsRecord(
+            id="host/api",
+            title="Host",
+            provider="host",
+            tier="api",
+            url="https://example.org/terms",
+            uses=(term,),
+            sources={"text": SOURCE},
+        )
+        closed = msgspec.structs.replace(licence("one", (), ()), proprietary=True)
+        return check((closed,), organisation, use, terms=record)
+
+    read, dim = served("E1"), served("E0")
+    assert not dim.ruling.serves
+    assert dim.outcome == (read.outcome if strict(read.outcome) >= strict("unknown") else "unknown")
 
 
 def test_all_clauses_of_the_catalog_take_part() -> None:
