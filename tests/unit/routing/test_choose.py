@@ -115,8 +115,8 @@ def test_whoever_may_serve_may_be_used_for_all_that_the_workload_is_for(
 def test_more_uses_never_widen_the_choice(
     situation: tuple[Workload, RequestFacts, Roster, HealthBoard], more: frozenset[RequestUse]
 ) -> None:
-    workload, *rest = situation
-    wider = (replace(workload, uses=workload.uses | more), *rest)
+    workload, facts, roster, health = situation
+    wider = (replace(workload, uses=workload.uses | more), facts, roster, health)
     assert route(decide(wider)) <= route(decide(situation))
 
 

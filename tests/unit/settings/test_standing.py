@@ -145,8 +145,9 @@ def test_what_answers_are_for_is_as_the_organisation_says_unless_the_workload_sa
         GPT,
         '[workloads.a]\noffers = ["gpt"]\n[workloads.b]\noffers = ["gpt"]\nuse = ["train-on-outputs"]',
     )
-    assert (found.workloads["a"].uses, found.workloads["b"].uses) == ({"product"}, {"train-on-outputs"})
-    assert found.uses == {"product"}
+    assert found.workloads["a"].uses == frozenset({"product"})
+    assert found.workloads["b"].uses == frozenset({"train-on-outputs"})
+    assert found.uses == frozenset({"product"})
 
 
 def test_the_version_changes_with_what_is_believed_of_the_organisation(tmp_path: Path) -> None:
