@@ -70,7 +70,7 @@ class Isthmus:
             kept | {"XDG_STATE_HOME": str(self.folder / "state"), "NO_COLOR": "1", "COLUMNS": "160"} | self.environment
         )
 
-    def start(self, *, wait: float = 20.0) -> None:
+    def start(self, *, wait: float = 60.0) -> None:
         """Start, and wait until it answers."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,6 +46,14 @@ class Thought(Protocol):
 class Reasoner(Protocol):
     """The way to models: the road of this process, or an isthmus that runs elsewhere."""
 
+    async def estimate(self, question: Question) -> Decimal | None:
+        """What it would cost, in dollars, by whoever would be asked first. None: that is not known here.
+
+        Raises:
+            PolicyError, IsthmusError: as `ask`.
+        """
+        ...
+
     def ask(self, question: Question) -> AbstractAsyncContextManager[Thought]:
         """Ask. Leaving the context stops the answer.
 
@@ -71,16 +79,23 @@ class MarkStore(Protocol):
         """
         ...
 
+    def recall_all(self, account: str, made: Sequence[Made]) -> Sequence[Mark | None]:
+        """The marks of several things, in their order."""
+        ...
+
 
 EventKind = Literal[
     "turn_begun",
     "intent",
+    "planned",
     "asked_model",
     "model_said",
     "proposed",
     "judged",
     "approval_asked",
     "approval_answered",
+    "effect_held",
+    "effect_recalled",
     "effect_begun",
     "effect_done",
     "effect_failed",
@@ -112,6 +127,24 @@ class EventLog(Protocol):
 
     def read(self, conversation: str, *, after: int = 0) -> Iterable[LoggedEvent]: ...
 
+    def across(self, kinds: Collection[EventKind], *, since: datetime, after: int = 0) -> Iterable[LoggedEvent]:
+        """Events of these kinds in all conversations, in their order."""
+        ...
+
     def unfinished(self) -> Sequence[str]:
-        """Conversations whose last turn has not ended."""
+        """Conversations whose last turn has not ended, or which hold back something that is to be sent."""
+        ...
+
+    def claim(self, subject: str) -> bool:
+        """Take a turn that has not ended, or a held call, by its id: no other process works on it then.
+
+        What a process held that is gone is free.
+
+        Returns:
+            Whether it is this process's now. Not so where another has it, or it has ended.
+        """
+        ...
+
+    def release(self, subject: str) -> None:
+        """Hand it back."""
         ...

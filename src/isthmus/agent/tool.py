@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from isthmus.agent.marks import Mark, Party
 
@@ -100,6 +100,8 @@ class Item:
     fields: Mapping[str, Field]
     items: tuple[Item, ...] = ()
     """Things within it, such as attachments."""
+    content_sha256: str | None = None
+    """Of its content, by which it is known wherever it lies now: as in `Made.content_sha256`. None: not told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +147,9 @@ class Argument:
     mark: Mark
     parties: tuple[Party, ...] = ()
     """Of a destination: who comes to see something."""
+    endorsed: bool = False
+    """Whether the user said exactly this as what the call is for: then it may be taken as an order of the user's later
+    on. A mark does not tell: what a model makes up that has seen the user's words alone bears the user's mark."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +168,15 @@ class Grant:
     def plain(self) -> dict[str, Any]:
         """The arguments as plain values."""
         return {name: argument.value for name, argument in self.arguments.items()}
+
+
+@runtime_checkable
+class Foretelling(Protocol):
+    """A tool set that knows, before it acts, by what the things it makes will be known."""
+
+    def will_make(self, grant: Grant) -> tuple[Made, ...]:
+        """What a call will make."""
+        ...
 
 
 class Toolset(Protocol):

@@ -24,6 +24,7 @@
     │   ├── StreamInterrupted      502 stream_interrupted
     │   └── NoHealthyOffer         503 no_healthy_offer
     ├── ToolError                told to the model; the run goes on
+    │   └── ToolUncertain          whether it was done cannot be told
     ├── ConfigError              stops the start; names the file, the key and the fix
     ├── LedgerError              503 ledger_unavailable; never swallowed
     └── Overloaded               503 overloaded
@@ -251,6 +252,10 @@ class ToolError(IsthmusError):
     """A tool failed; told to the model, the run goes on."""
 
     code = "tool_error"
+
+
+class ToolUncertain(ToolError):
+    """Whether a tool did what it was to do cannot be told: it is not done again, and a person is asked."""
 
 
 class ConfigError(IsthmusError):

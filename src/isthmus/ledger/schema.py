@@ -31,7 +31,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from typing_extensions import override
 
-REVISION = "0004"
+REVISION = "0006"
 """Revision of the newest migration: what a store must be at to be used."""
 
 DAY_US = 86_400_000_000
@@ -250,6 +250,62 @@ batch_lines = Table(
     Column("output_tokens", BigInteger),
     Column("reasoning_tokens", BigInteger),
     Index(None, "batch", "outcome"),
+)
+
+agent_events = Table(
+    "agent_events",  # what happened in the agent's conversations; what was said and found in them is sealed
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("tenant", Text, nullable=False),
+    Column("conversation", LargeBinary, nullable=False),  # keyed hash of its name
+    Column("turn", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index(None, "conversation", "seq"),
+    Index(None, "at"),
+    sqlite_autoincrement=True,
+)
+
+agent_open = Table(
+    "agent_open",  # turns that have not ended, and what is held back to be sent later
+    metadata,
+    Column("subject", Text, primary_key=True),  # id of the turn or of the call
+    Column("tenant", Text, nullable=False),
+    Column("conversation", LargeBinary, nullable=False),
+    Column("holder", Text),  # the process that works on it, as JSON; NULL: none
+    Column("sealed", LargeBinary, nullable=False),  # the name of the conversation
+)
+
+agent_marks = Table(
+    "agent_marks",  # what bears which mark because the agent made it
+    metadata,
+    Column("thing", LargeBinary, primary_key=True),  # keyed hash of account, kind and id, or of its content
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+jobs = Table(
+    "jobs",  # what is to be done when its time comes; what it says is sealed
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("next", Instant),  # NULL: never again
+    Column("repeats", Boolean, nullable=False),
+    Column("cancelled", Boolean, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index(None, "tenant", "next"),
+    Index(None, "next"),
+)
+
+job_runs = Table(
+    "job_runs",  # what became of a job, each time that it was due
+    metadata,
+    Column("job", Text, ForeignKey("jobs.id"), primary_key=True),
+    Column("due", Instant, primary_key=True),
+    Column("outcome", Text),  # NULL: it is being done
+    Column("holder", Text),  # the process that does it, as JSON; NULL: none
+    Column("sealed", LargeBinary),  # the evidence; NULL: it is being done
+    Index("ix_job_runs_open", "job", sqlite_where=text("outcome IS NULL")),
 )
 
 views = MetaData()

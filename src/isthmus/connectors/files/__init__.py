@@ -1,0 +1,1 @@
+"""Files in folders that the user names: found, read, written, moved and put into a trash, never lost."""
