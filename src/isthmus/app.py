@@ -23,6 +23,7 @@ from typing import Any, cast
 import uvicorn
 from typing_extensions import override
 
+from isthmus.agent.on_the_road import profiled
 from isthmus.batches.batches import Batches
 from isthmus.catalog.catalog import contents_of
 from isthmus.detectors.registry import detectors_for
@@ -112,14 +113,18 @@ class App:
 
 
 def roster_of(settings: Settings) -> Roster:
-    """The offers and workloads of the settings."""
-    return Roster(
+    """The offers and workloads of the settings, with those of the agent's profile where it has accounts."""
+    roster = Roster(
         offers=settings.offers,
         workloads=settings.workloads,
         default_workload=settings.default_workload,
         uses=settings.uses,
         version=settings.version,
     )
+    if settings.accounts and None in {settings.agent.routine, settings.agent.complex}:
+        with contextlib.suppress(ConfigError):  # without an offer for the profile there is no agent; all else serves
+            return profiled(roster, settings.agent.profile)
+    return roster
 
 
 def keep_beliefs(settings: Settings, store: Path) -> None:

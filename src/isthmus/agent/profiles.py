@@ -20,6 +20,9 @@ cost-optimised     routine work on own or cheap offers, complex work on the best
 Work = Literal["routine", "complex"]
 """routine: triage of mail, simple scheduling, reminders; complex: all else."""
 
+AGENT_MODEL = "isthmus/agent"
+"""The name by which clients ask the agent as if it were a model; keys have it among their workloads."""
+
 ROUTINE = "agent/routine"
 COMPLEX = "agent/complex"
 

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from isthmus.agent.profiles import AGENT_MODEL
 from isthmus.cli.ledger import StoreOption, store_of
 from isthmus.cli.options import ConfigOption, JsonOption
 from isthmus.cli.show import print_json
@@ -149,7 +150,7 @@ def _names(given: Sequence[str]) -> frozenset[str]:
 
 def _doubts(settings: Settings, workload: str | None, allowed: frozenset[str] | None) -> list[str]:
     """A sentence for each name the settings do not know. No error: the settings may follow the key."""
-    known = {*settings.workloads, *settings.offers}
+    known = {*settings.workloads, *settings.offers} | ({AGENT_MODEL} if settings.accounts else set())
     doubts = [
         f"Note: the settings have no workload or offer {name!r}. Known: {', '.join(sorted(known))}."
         for name in sorted((allowed or frozenset()) - known)

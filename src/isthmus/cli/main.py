@@ -16,17 +16,20 @@ from isthmus.cli import (
     ask,
     believed,
     bom,
+    chat,
     doctor,
     documents,
     explain,
     keys,
     ledger,
+    mcp,
     models,
     offers,
     perimeter,
     scan,
     up,
 )
+from isthmus.cli.agent.app import app as agent
 from isthmus.cli.catalog.app import app as catalog
 from isthmus.domain.errors import ConfigError, IsthmusError
 
@@ -48,6 +51,9 @@ app.add_typer(models.app, name="models")
 app.add_typer(perimeter.app, name="perimeter")
 app.add_typer(documents.app, name="documents")
 app.command("scan")(scan.command)
+app.command("chat")(chat.command)
+app.add_typer(agent, name="agent")
+app.add_typer(mcp.app, name="mcp")
 app.add_typer(catalog, name="catalog")
 app.command("bom")(bom.command)
 app.command("doctor")(doctor.command)

@@ -16,6 +16,7 @@ from isthmus.batches.batches import Batches
 from isthmus.dialects.dialect import Form
 from isthmus.domain.errors import InvalidRequest, IsthmusError, MethodNotAllowed, Overloaded, UnknownPath
 from isthmus.domain.principal import Key
+from isthmus.gateway.agent import Desk
 from isthmus.gateway.connection import Connection, Work
 from isthmus.gateway.endpoint import asked, method_of, query_of, vendor_of
 from isthmus.gateway.headers import JSON, RequestHead, answer_lines
@@ -62,6 +63,8 @@ class Gateway:
         self.readiness = readiness
         self.batches = batches
         """The queue of batches; None: there is none here."""
+        self.desk: Desk | None = None
+        """Where the agent is asked; None: it is not served here."""
         self._in_flight = 0
 
     def admit(self, head: RequestHead) -> Work:

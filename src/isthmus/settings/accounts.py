@@ -7,8 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from msgspec import inspect
 
 from isthmus.connectors.kinds import Kind, kinds
+from isthmus.domain.errors import ConfigError
 from isthmus.domain.label import Label, label
 from isthmus.domain.offer import SecretRef
 from isthmus.settings.problems import Problems, did_you_mean, shown
@@ -55,8 +57,21 @@ def _account(name: str, table: Mapping[str, Any], problems: Problems) -> Account
     return AccountSettings(name=name, kind=kind.name, account=account, labels=labels)
 
 
+def account_of(table: Mapping[str, Any]) -> msgspec.Struct:
+    """An account out of a table that says its kind, before it is in any file.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    try:
+        return _converted(kinds()[table["kind"]], {key: value for key, value in table.items() if key not in _OURS})
+    except msgspec.ValidationError as exc:
+        raise ConfigError(f"The account is not right: {exc}.") from exc
+
+
 def _converted(kind: Kind, table: Mapping[str, Any]) -> msgspec.Struct:
-    return msgspec.convert(_plain(table), type=kind.account, dec_hook=_secret)
+    told = _referred(_plain(table), inspect.type_info(kind.account), "$")
+    return msgspec.convert(told, type=kind.account)
 
 
 def _plain(value: Any) -> Any:
@@ -68,13 +83,38 @@ def _plain(value: Any) -> Any:
     return float(value) if isinstance(value, Decimal) else value
 
 
-def _secret(wanted: type, value: Any) -> Any:
-    if wanted is not SecretRef:
-        raise NotImplementedError
+def _referred(value: Any, kind: inspect.Type, path: str) -> Any:
+    """The value, with references in the place of the texts that stand for secrets.
+
+    msgspec has no hook for this: it knows dataclasses itself, and would have them written as tables.
+    """
+    match kind:
+        case inspect.DataclassType() if kind.cls is SecretRef:
+            return _secret(value, path)
+        case inspect.StructType() if isinstance(value, dict):
+            types = {field.encode_name: field.type for field in kind.fields}
+            return {
+                key: _referred(item, types[key], f"{path}.{key}") if key in types else item
+                for key, item in value.items()
+            }
+        case inspect.DictType() if isinstance(value, dict):
+            return {key: _referred(item, kind.value_type, f"{path}.{key}") for key, item in value.items()}
+        case inspect.ListType() | inspect.VarTupleType() if isinstance(value, list):
+            return [_referred(item, kind.item_type, f"{path}[{at}]") for at, item in enumerate(value)]
+        case inspect.UnionType() if value is not None:
+            whole = [one for one in kind.types if isinstance(one, inspect.DataclassType | inspect.StructType)]
+            return _referred(value, whole[0], path) if whole else value
+        case _:
+            return value
+
+
+def _secret(value: Any, path: str) -> SecretRef:
     scheme, _, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
     if scheme not in _SCHEMES or not rest:
         # The value is not repeated: it may be the secret itself.
-        raise ValueError("must say where the secret is, not what it is: env:NAME, file:PATH or keyring:NAME")
+        raise msgspec.ValidationError(
+            f"must say where the secret is, not what it is: env:NAME, file:PATH or keyring:NAME - at `{path}`"
+        )
     return SecretRef(scheme, rest)  # type: ignore[arg-type]  # one of the three, as was just seen
 
 

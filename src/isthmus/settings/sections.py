@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from isthmus.agent.profiles import AGENT_MODEL
 from isthmus.batches.limits import BatchLimits
 from isthmus.domain.errors import ConfigError
 from isthmus.domain.label import Label
@@ -256,7 +257,7 @@ def keys_of(raw: Raw, problems: Problems) -> Mapping[bytes, Key]:
     """The keys, by hash."""
     workloads = [*_table_names("workloads", raw)] or [DEFAULT_WORKLOAD]
     # Whoever asks for an offer by its own name asks for a workload of that name.
-    targets = [*workloads, *_table_names("offers", raw)]
+    targets = [*workloads, *_table_names("offers", raw), AGENT_MODEL]
     keys: dict[bytes, Key] = {}
     for name, (path, content) in _named_tables("keys", raw, problems).items():
         table = _valid(KeyTable, path, content, problems)

@@ -525,7 +525,7 @@ def _remedies(case: Case, codes: set[str]) -> Iterator[Remedy]:
             )
     if "not_for_these_readers" in codes or "link_from_outside" in codes:
         yield Remedy("redact", "It is written again without what these readers may not see.")
-    if case.call.spec.effect == "send" and case.call.spec.makes == "mail":
+    if case.call.spec.effect == "send" and case.call.spec.name.startswith("mail_"):  # messages have no drafts
         yield Remedy("draft_instead", "It is put among your drafts, and you send it yourself.")
     yield Remedy("refuse", "It is left undone.")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from isthmus.domain.errors import UnknownModel
 from isthmus.domain.principal import Key
+from isthmus.gateway.agent import MODEL, may_ask
 from isthmus.gateway.endpoint import Endpoint, Params, Vendor
 from isthmus.gateway.headers import RequestHead
 from isthmus.gateway.reply import Reply
@@ -55,8 +56,13 @@ def _gemini_list(models: list[dict[str, Any]]) -> dict[str, Any]:
     return {"models": models}
 
 
-def _named(gateway: Gateway, key: Key) -> Mapping[str, str]:
+def _named(gateway: Gateway, key: Key, vendor: Vendor) -> Mapping[str, str]:
     """What may stand for a model in a request of this key, with whose it is."""
+    agent = {MODEL: "isthmus"} if vendor == "openai" and gateway.desk is not None and may_ask(key) else {}
+    return _of_the_road(gateway, key) | agent
+
+
+def _of_the_road(gateway: Gateway, key: Key) -> dict[str, str]:
     roster = gateway.road.roster
     if key.workloads is not None:  # it may name no offer either
         return {name: "workload" for name in roster.workloads if name in key.workloads}
@@ -66,14 +72,14 @@ def _named(gateway: Gateway, key: Key) -> Mapping[str, str]:
 
 def _listing(vendor: Vendor, path: str, shape: _Shape, listed: Callable[[list[dict[str, Any]]], Any]) -> Endpoint:
     def work(gateway: Gateway, head: RequestHead, key: Key, params: Params) -> Reply:  # noqa: ARG001
-        return Reply.json(listed([shape(*item) for item in _named(gateway, key).items()]))
+        return Reply.json(listed([shape(*item) for item in _named(gateway, key, vendor).items()]))
 
     return Endpoint("GET", path, vendor, work)
 
 
 def _single(vendor: Vendor, path: str, shape: _Shape) -> Endpoint:
     def work(gateway: Gateway, head: RequestHead, key: Key, params: Params) -> Reply:  # noqa: ARG001
-        name, listed = params["model"], _named(gateway, key)
+        name, listed = params["model"], _named(gateway, key, vendor)
         if name not in listed:
             raise UnknownModel(f"{name[:100]!r} is neither a workload nor an offer here.", param="model")
         return Reply.json(shape(name, listed[name]))
