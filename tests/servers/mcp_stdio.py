@@ -69,6 +69,8 @@ def _call(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     seen = sorted(set(os.environ) & {"SECRET", "HOME_KEY"})
     text = f"{name} {json.dumps(arguments, sort_keys=True)} {seen}"
     result: dict[str, Any] = {"content": [{"type": "text", "text": text}]}
+    if "FAILS" in os.environ:
+        result["isError"] = True
     if "META" in os.environ:
         result["_meta"] = json.loads(os.environ["META"])
     return result

@@ -18,7 +18,7 @@ from isthmus.agent.marks import Mark, Party
 from isthmus.agent.monitor.shelf import flat
 from isthmus.agent.ports import MarkStore
 from isthmus.agent.several import account_of
-from isthmus.agent.tool import Foretelling, Grant, Item, Made, ToolResult, Toolset, ToolSpec, Value
+from isthmus.agent.tool import Foretelling, Grant, Image, Item, Made, ToolResult, Toolset, ToolSpec, Value
 from isthmus.domain.errors import ToolError
 
 ANY = "*"
@@ -52,7 +52,8 @@ class Guarded(Toolset):
     @override
     async def run(self, grant: Grant) -> ToolResult:
         spec = self._spec(grant.tool)
-        await run_sync(self._keep, (*_intended(spec, grant), *self._told(grant)), grant.mark)
+        told = await run_sync(self._told, grant)  # which may have to read much to know it
+        await run_sync(self._keep, (*_intended(spec, grant), *told), grant.mark)
         return await self._kept(spec, grant, await self.inner.run(grant))
 
     def _told(self, grant: Grant) -> tuple[Made, ...]:
@@ -85,13 +86,26 @@ class Guarded(Toolset):
         if spec.makes is not None and not result.failed and not made:
             made = (Made(spec.makes, ANY),)
         await run_sync(self._keep, made, grant.mark)
+        if result.image is not None:
+            result = replace(result, image=await run_sync(self._seen, result.image))
         if not result.items:
             return result
         return replace(result, items=await run_sync(self._recalled, result.items))
 
+    def _seen(self, image: Image) -> Image:
+        """A picture with the marks of whatever was made here: it may show any of it."""
+        anything = [Made(kind, ANY) for kind in {spec.makes for spec in self.inner.specs} if kind is not None]
+        found = self._marks.recall_all(self._account, anything)
+        return replace(image, mark=_joined(image.mark, (mark for mark in found if mark is not None)))
+
     def _keep(self, made: Sequence[Made], mark: Mark) -> None:
         for one in made:
-            self._marks.keep(self._account, one, mark)
+            self._marks.keep(self._account, one, mark if one.content_sha256 is None else self._joined_before(one, mark))
+
+    def _joined_before(self, made: Made, mark: Mark) -> Mark:
+        """Its new content bears what it bore before: a change of a thing leaves the rest of it as it was."""
+        before = self._marks.recall(self._account, Made(made.kind, made.id)) if made.id else None
+        return mark if before is None else mark.joined(before)
 
     def _recalled(self, items: tuple[Item, ...]) -> tuple[Item, ...]:
         """Things with the marks that they bear because they were made here. One question to the store for all."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing_extensions import override
 
 from isthmus.agent.marks import Party
-from isthmus.agent.tool import Grant, ToolResult, Toolset, ToolSpec, Value
+from isthmus.agent.tool import Foretelling, Grant, Made, ToolResult, Toolset, ToolSpec, Value
 
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 _LONGEST = 64
@@ -86,6 +86,12 @@ class Apart(Toolset):
     @override
     async def find_done(self, grant: Grant) -> ToolResult | None:
         return await self.inner.find_done(replace(grant, tool=self._inners[grant.tool]))
+
+    def will_make(self, grant: Grant) -> tuple[Made, ...]:
+        """What a call will make, where the tool set knows it."""
+        if not isinstance(self.inner, Foretelling):
+            return ()
+        return self.inner.will_make(replace(grant, tool=self._inners[grant.tool]))
 
     @override
     async def aclose(self) -> None:

@@ -170,6 +170,26 @@ class CalendarToolset(Toolset):
     async def aclose(self) -> None:
         """Nothing is held between calls."""
 
+    def will_make(self, grant: Grant) -> tuple[Made, ...]:
+        """The event that a call will enter, by its UID: it may be there though nobody knows whether others were told.
+
+        Of an event that is in the calendar already, the UID is not known before it is looked at.
+        """
+        given = grant.plain()
+        if given.get("event"):
+            return ()
+        match grant.tool:
+            case "cal_create" | "cal_invite":
+                return (Made("event", "", fingerprint(uid(grant))),)
+            case "cal_answer":
+                try:
+                    event = whole(invitation(str(given.get("invitation") or "")))
+                except (Unreadable, NoInvitation):
+                    return ()  # nothing is done with it
+                return () if event is None else (Made("event", "", fingerprint(event.uid)),)
+            case _:
+                return ()
+
     async def check(self) -> None:
         """Make sure that the account can be read, has the calendars it names, and can tell others as it says.
 

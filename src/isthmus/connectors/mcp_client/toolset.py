@@ -10,8 +10,9 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, Tool
 from typing_extensions import override
 
+from isthmus.agent.guarding import ANY
 from isthmus.agent.marks import Party
-from isthmus.agent.tool import Grant, ToolResult, Toolset, ToolSpec, Value
+from isthmus.agent.tool import Grant, Made, ToolResult, Toolset, ToolSpec, Value
 from isthmus.connectors.mcp_client.account import Account
 from isthmus.connectors.mcp_client.pins import digest
 from isthmus.connectors.mcp_client.results import mark_of, result_of
@@ -123,6 +124,15 @@ class McpToolset(Toolset):
     @override
     def parties(self, tool: str, parameter: str, value: Value) -> tuple[Party, ...]:
         return (Party(f"mcp:{self._name}:{value}"), Party(f"mcp:{self._name}"))
+
+    def will_make(self, grant: Grant) -> tuple[Made, ...]:
+        """Whatever the server gives from now on.
+
+        It may have kept what it was told even where it says that it failed, or ends before it says anything.
+        """
+        return tuple(
+            Made(spec.makes, ANY) for spec in self._specs.values() if spec.name == grant.tool and spec.makes is not None
+        )
 
     @override
     async def run(self, grant: Grant) -> ToolResult:

@@ -91,6 +91,21 @@ class NotesToolset(Toolset):
     async def aclose(self) -> None:
         pass
 
+    def will_make(self, grant: Grant) -> tuple[Made, ...]:
+        """What a call will make: its mark is kept before the file is there, however the note was spelt.
+
+        Raises:
+            ToolError: it cannot be made.
+        """
+        given = grant.plain()
+        match grant.tool:
+            case "note_add":
+                return (Made("note", "", _sha256(_note(given["title"], given["text"]))),)
+            case "note_edit":
+                return (Made("note", "/".join(_parts(given["note"]))),)
+            case _:
+                return ()
+
     # ------------------------------------------------------------------------------------------------------- reading
 
     def _find(self, grant: Grant) -> ToolResult:

@@ -109,12 +109,13 @@ async def test_an_invitation_in_the_calendar_is_answered_to_its_organiser(desk: 
     assert body.get_content().strip() == "gladly"
 
 
+def _invitation_event(desk: Desk, organiser: str = EVE, uid: str = "m") -> str:
+    return vevent(uid, ":20261124T080000Z", ":20261124T090000Z", "Lunch", f"ORGANIZER:mailto:{organiser}",
+                  f"ATTENDEE:mailto:{desk.user}@example.org")  # fmt: skip
+
+
 def _invitation(desk: Desk, organiser: str = EVE, uid: str = "m") -> str:
-    return ics(
-        vevent(uid, ":20261124T080000Z", ":20261124T090000Z", "Lunch", f"ORGANIZER:mailto:{organiser}",
-               f"ATTENDEE:mailto:{desk.user}@example.org"),
-        head="METHOD:REQUEST\n",
-    )  # fmt: skip
+    return ics(_invitation_event(desk, organiser, uid), head="METHOD:REQUEST\n")
 
 
 def _from(address: str) -> Mark:
@@ -371,6 +372,56 @@ async def test_what_an_event_was_made_of_is_remembered_at_each_of_its_times_and_
     assert bear_it(await run("cal_list", start="2026-11-24", end="2026-12-24", calendar="trash"))
     assert bear_it(await run("cal_restore", event=gone.id))
     assert made.content_sha256 == gone.content_sha256
+
+
+def _all_bear(items: tuple[Item, ...], mark: Mark) -> bool:
+    marks = [field.mark for item in items for field in item.fields.values()]
+    return bool(marks) and all(one.joined(mark) == one for one in marks)
+
+
+async def test_what_an_answer_enters_in_the_calendar_bears_the_mark_of_the_mail_it_came_in(desk: Desk) -> None:
+    mail = replace(_from(EVE), labels=frozenset({Label("phi")}))
+    guarded = Guarded(desk.tools, Remembered())
+    for answer in ("tentative", "accept"):  # it is entered by the first, and found there by the second
+        asked = desk.grant("cal_answer", marks={"invitation": mail}, answer=answer, invitation=_invitation(desk))
+        done = await guarded.run(replace(asked, mark=mail))
+        assert [(one.id, one.content_sha256) for one in done.made] == [
+            (one.id, one.content_sha256) for one in done.items
+        ]
+        assert _all_bear(done.items, mail)
+        assert _all_bear((await guarded.run(desk.grant("cal_list", start="2026-11-24", end="2026-11-24"))).items, mail)
+
+
+async def test_what_an_answer_to_an_event_was_made_of_marks_that_event(desk: Desk) -> None:
+    desk.put("i", _invitation_event(desk))
+    guarded = Guarded(desk.tools, Remembered())
+    looked = desk.grant("cal_list", start="2026-11-24", end="2026-11-24")
+    (seen,) = (await guarded.run(looked)).items
+    mail = replace(_from(EVE), labels=frozenset({Label("phi")}))
+    assert not _all_bear((seen,), mail)
+    asked = desk.grant("cal_answer", event=seen.id, answer="accept", comment="her health")
+    done = await guarded.run(replace(asked, mark=mail))
+    assert done.made[0].id != seen.id, "it is another version now"
+    assert _all_bear((await guarded.run(looked)).items, mail)
+
+
+@pytest.mark.parametrize("step", ["taking", "taken"])
+async def test_an_event_bears_its_mark_though_nobody_knows_whether_others_were_told(
+    desk: Desk, relay: Relay, step: Any
+) -> None:
+    mail = replace(_from(EVE), labels=frozenset({Label("phi")}))
+    guarded = Guarded(desk.tools, Remembered())
+    relay.break_at = step
+    ways: list[tuple[str, dict[str, Any]]] = [
+        ("cal_answer", {"answer": "accept", "invitation": _invitation(desk)}),
+        ("cal_invite", {"attendees": [BOB], "title": "Plan", "start": "2026-11-24T09:00"}),
+    ]
+    for tool, given in ways:
+        with pytest.raises(ToolUncertain):
+            await guarded.run(replace(desk.grant(tool, marks={"invitation": mail}, **given), mark=mail))
+    found = (await guarded.run(desk.grant("cal_list", start="2026-11-24", end="2026-11-24"))).items
+    assert [value(one, "title") for one in found] == ["Lunch", "Plan"]
+    assert _all_bear(found, mail)
 
 
 # -- a server that tells by itself ------------------------------------------------------------------------------

@@ -125,10 +125,29 @@ async def test_what_was_written_there_marks_all_that_is_read_from_there_afterwar
     private = Mark(labels=frozenset({Label("phi")}), origins=frozenset({UNKNOWN}))
     async with tools(await pinned(readers="everyone", tools={"list": Tool(effect="read")})) as inner:
         found = Guarded(inner, MemoryMarks())
-        await found.run(grant("issues_open_issue", private, title="Of a patient"))
+        (before,) = (await found.run(grant("issues_list"))).items
+        assert before.fields["text"].mark.readers == EVERYONE
+        done = await found.run(grant("issues_open_issue", private, title="Of a patient"))
+        assert done.made == (), "nobody but the server knows what it made of that"
         (item,) = (await found.run(grant("issues_list"))).items
-    assert Label("phi") in item.fields["text"].mark.labels
+    for field in (*done.items[0].fields.values(), *item.fields.values()):
+        assert field.mark.joined(private) == field.mark
     assert item.fields["text"].mark.readers == Readers()
+
+
+@pytest.mark.parametrize("ends", [False, True])
+async def test_it_does_so_where_the_server_says_that_it_failed_or_ends_before_it_says_anything(ends: bool) -> None:
+    private = Mark(labels=frozenset({Label("phi")}), origins=frozenset({UNKNOWN}))
+    told = await pinned(tools={"list": Tool(effect="read")}, env={"FAILS": SecretRef("env", "yes")})
+    async with tools(told) as inner:
+        found = Guarded(inner, MemoryMarks())
+        if ends:
+            with pytest.raises(ConnectionError):
+                await found.run(grant("issues_die", private))
+        else:
+            assert (await found.run(grant("issues_open_issue", private, title="Of a patient"))).failed
+        (item,) = (await found.run(grant("issues_list"))).items
+    assert item.fields["text"].mark.joined(private) == item.fields["text"].mark
 
 
 async def test_a_programme_gets_its_own_secrets_and_none_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:

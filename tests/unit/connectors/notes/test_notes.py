@@ -7,9 +7,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.fakes.agent_scene import MemoryMarks
 from tests.fakes.granting import grant
 
-from isthmus.agent.marks import UNKNOWN, USER, Origin
+from isthmus.agent.guarding import Guarded
+from isthmus.agent.marks import UNKNOWN, USER, Mark, Origin
 from isthmus.agent.tool import Item, ToolResult
 from isthmus.connectors.notes.account import Account
 from isthmus.connectors.notes.toolset import NotesToolset
@@ -81,6 +83,50 @@ async def test_a_note_is_added_to_or_a_piece_of_it_replaced(toolset: NotesToolse
     for old, why in (("wine", "nowhere"), ("e", "more than once")):
         with pytest.raises(ToolError, match=why):
             await toolset.run(grant("note_edit", note="List.md", text="x", old=old))
+
+
+MAIL = Mark(labels=frozenset({Label("phi")}), origins=frozenset({Origin("mail:eve@example.net")}))
+
+
+def bears(item: Item, mark: Mark) -> bool:
+    return all(field.mark.joined(mark) == field.mark for field in item.fields.values())
+
+
+async def test_what_the_agent_adds_to_the_users_note_marks_it_from_then_on(toolset: NotesToolset, folder: Path) -> None:
+    os.mkdir(folder)
+    (folder / "List.md").write_text("milk\n")
+    guarded = Guarded(toolset, MemoryMarks())
+    assert not bears(only(await guarded.run(grant("note_read", note="List"))), MAIL)
+    result = await guarded.run(grant("note_edit", note="List", text="her pills", mark=MAIL))
+    assert [one.id for one in result.made] == ["List.md"]
+    assert bears(only(await guarded.run(grant("note_read", note="List"))), MAIL)
+    assert bears(only(await guarded.run(grant("note_find"))), MAIL)
+    os.rename(folder / "List.md", folder / "Moved.md")
+    moved = only(await guarded.run(grant("note_read", note="Moved")))
+    assert bears(moved, MAIL), "known by its content"
+    assert moved.content_sha256 == result.made[0].content_sha256
+
+
+async def test_a_note_bears_its_mark_though_nobody_could_tell_that_it_was_made(
+    toolset: NotesToolset, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await toolset.run(grant("note_add", title="List", text="milk"))
+
+    def killed(*_: object) -> ToolResult:
+        raise KeyboardInterrupt
+
+    guarded = Guarded(toolset, MemoryMarks())
+    with monkeypatch.context() as patched:
+        patched.setattr(toolset, "_done", killed)
+        for one in (
+            grant("note_add", title="Her", text="health", mark=MAIL),
+            grant("note_edit", note="List", text="her pills", mark=MAIL),
+        ):
+            with pytest.raises(KeyboardInterrupt):
+                await guarded.run(one)
+    assert {"Her.md", "List.md"} <= set(os.listdir(folder))
+    for note in ("Her", "List"):
+        assert bears(only(await guarded.run(grant("note_read", note=note))), MAIL)
 
 
 async def test_two_notes_of_a_title_are_two_notes(toolset: NotesToolset, folder: Path) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fakes.agent_scene import MemoryMarks
 from tests.fakes.granting import grant
 
+from isthmus.agent.guarding import Guarded
 from isthmus.agent.marks import ISTHMUS, UNKNOWN, USER, Mark, Origin
 from isthmus.agent.schedule.job import Evidence, Run
 from isthmus.agent.schedule.plan import plan
@@ -123,6 +125,21 @@ async def test_only_what_the_user_said_is_an_order_when_it_wakes(toolset: Schedu
     assert marks[made_up.id].origins == {USER, UNKNOWN}
     assert marks[from_mail.id].origins == {*MAIL.origins, UNKNOWN}
     assert marks[from_mail.id].labels == {"phi", "pii"}
+
+
+@pytest.mark.parametrize("said", [True, False])
+async def test_a_task_bears_the_mark_of_what_it_was_made_of_whenever_it_is_looked_at(
+    toolset: ScheduleToolset, said: bool
+) -> None:
+    guarded = Guarded(toolset, MemoryMarks())
+    added = grant("schedule_add", task="Ask after her health", cron="0 8 * * *", mark=MAIL, said=said)
+    result = await guarded.run(added)
+    (made,) = result.made
+    await guarded.run(grant("schedule_cancel", job=made.id))
+    told = only(await guarded.run(grant("schedule_list", ended=True)))
+    assert told.id == made.id
+    assert {"text", "repeats", "cancelled"} <= told.fields.keys()
+    assert all(field.mark.joined(MAIL) == field.mark for field in told.fields.values())
 
 
 async def test_a_job_is_cancelled_and_that_is_taken_back(toolset: ScheduleToolset, jobs: SqlJobStore) -> None:
