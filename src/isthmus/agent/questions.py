@@ -32,6 +32,8 @@ ANSWERS: dict[str, tuple[Verdict, str]] = {
 _LINE = 200
 _SHORT = 80
 _HANDLE = re.compile(r"\b[a-z]+_\d+\b")
+_ORIGIN = re.compile(r"https?://(?P<host>\[[0-9a-f:.]+\]|[\w.-]+)(?::[0-9]{1,5})?(?=[/?#]|\Z)", re.IGNORECASE)
+"""Of an address without user and password; another is not shown in place of a party."""
 _NAMED = 3
 _TELLING = ("subject", "summary", "title", "name", "path", "from", "sender", "organizer", "start", "date")
 """Fields by which people know a thing, the most telling first."""
@@ -107,12 +109,24 @@ def _value(value: Any) -> str:
 
 
 def _whence(argument: Argument) -> str:
-    told = _writers(argument.mark)
+    told = "you said it" if argument.endorsed else _writers(argument.mark)
     if argument.mark.labels:
         told += f"; labels: {', '.join(sorted(argument.mark.labels))}"
     if argument.parties:
-        told += f"; reaches {one_line(', '.join(argument.parties), _LINE)}"
+        told += f"; reaches {one_line(', '.join(_reached(argument)), _LINE)}"
     return told
+
+
+def _reached(argument: Argument) -> Iterator[str]:
+    """Who comes to see something: where an address says it, as the address says it, with its scheme and port.
+
+    A party of the web is a host, whatever its ports and schemes: `https://127.0.0.1` even of `http://127.0.0.1:8080`.
+    """
+    values = argument.value if isinstance(argument.value, list) else [argument.value]
+    origins = [match for value in values if isinstance(value, str) and (match := _ORIGIN.match(value))]
+    for party in argument.parties:
+        own = dict.fromkeys(match[0] for match in origins if party == f"https://{match['host'].strip('[]').lower()}")
+        yield from own or (party,)
 
 
 def _writers(mark: Mark) -> str:

@@ -10,7 +10,7 @@ an effect may have begun and the moment its result is on record: what is found t
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -34,16 +34,22 @@ from isthmus.agent.monitor.judging import Allowed, Ask, Refused, judge
 from isthmus.agent.monitor.references import propose
 from isthmus.agent.monitor.replay import outcome
 from isthmus.agent.ports import EventKind, LoggedEvent
-from isthmus.agent.prompt import MORE_TOOLS, OPEN, READ_EACH, fitted, instructions, tool_of
+from isthmus.agent.prompt import MORE_TOOLS, OPEN, READ_EACH, Line, fitted, instructions, tool_of
 from isthmus.agent.recorded import written
 from isthmus.agent.tasks import task_of
 from isthmus.agent.tool import Grant, Toolset, ToolSpec
-from isthmus.domain.errors import IsthmusError, PolicyError, ToolError
+from isthmus.domain.errors import IsthmusError, PolicyError, ProviderError, ToolError
 from isthmus.domain.message import CompletionRequest, Message, Text, ToolChoice
 
 _LOOK_SECONDS = 1.0
 _MOST_EMPTY = 2
 """Answers in a row that say nothing, after which the turn ends."""
+
+_ONLY_CLEARED = "Nobody may answer instead who is not cleared for the labels of this conversation."
+"""Which offers that left out the road alone knows, and it does not say so where one was asked and failed."""
+
+_NAME, _NOTE = 40, 200
+"""Characters of a tool's name as a model wrote it, and of what is said of a call, for people."""
 
 
 # ------------------------------------------------------------------------------------------------------ what is next
@@ -172,7 +178,8 @@ class Loop:
                     async for happening in self._think():
                         yield happening
                 case Resolve(wanted):
-                    await self._resolve(wanted)
+                    async for happening in self._resolve(wanted):
+                        yield happening
                 case Judge(wanted):
                     async for happening in self._judge(wanted):
                         yield happening
@@ -198,9 +205,11 @@ class Loop:
                     async for happening in self._read_apart(wanted):
                         yield happening
                 case Open(wanted):
-                    await self._open(wanted)
+                    async for happening in self._open(wanted):
+                        yield happening
                 case GetTools(wanted):
-                    await self._get_tools(wanted)
+                    async for happening in self._get_tools(wanted):
+                        yield happening
                 case Finish(how, note):
                     yield await self._end(how, note)
 
@@ -269,7 +278,11 @@ class Loop:
         except OverBudget as over:
             yield await self._end("over_budget", over.sentence)
         except PolicyError as error:
-            yield await self._end("refused", self._explained(error))
+            yield await self._end("refused", f"{error.sentence}{_bearing(lines)}")
+        except ProviderError as error:
+            told = _bearing(lines)
+            others = f" {_ONLY_CLEARED}{told}" if told else ""
+            yield await self._end("failed", f"{error.sentence}{others}")
         except IsthmusError as error:
             yield await self._end("failed", error.sentence)
 
@@ -305,26 +318,13 @@ class Loop:
             max_output_tokens=bounds.output_tokens,
         )
 
-    def _explained(self, error: PolicyError) -> str:
-        """Why nobody may be asked: what in the conversation bears which labels."""
-        bearing: dict[str, list[str]] = {}
-        for line in self.known.lines:
-            for label in line.labels:
-                bearing.setdefault(label, []).extend(line.handles)
-        parts = []
-        for bears, handles in sorted(bearing.items()):
-            named = ", ".join(dict.fromkeys(handles)) or "what was said"
-            parts.append(f"{bears}: {one_line(named, 200)}")
-        told = f" What the labels are on: {'; '.join(parts)}." if parts else ""
-        return f"{error.sentence}{told}"
-
     # --------------------------------------------------------------------------------------------------------- calls
 
-    async def _resolve(self, wanted: Wanted) -> None:
+    async def _resolve(self, wanted: Wanted) -> AsyncIterator[Happening]:
         found = self._tool(wanted.tool)
         try:
             if found is None:
-                raise ToolError(f"There is no tool {one_line(wanted.tool, 40)}.", hint=self._names())
+                raise ToolError(f"There is no tool {one_line(wanted.tool, _NAME)}.", hint=self._names())
             toolset, spec = found
             proposed = propose(
                 wanted.id,
@@ -336,9 +336,22 @@ class Loop:
                 parties=toolset.parties,
             )
         except ToolError as error:
-            await self.put("proposed", {"call": wanted.id, "tool": wanted.tool, "problem": error.sentence})
+            yield await self._unresolved(wanted, error)
         else:
             await self.put("proposed", {"call": wanted.id, "tool": wanted.tool, "proposed": written(proposed)})
+
+    async def _unresolved(self, wanted: Wanted, error: ToolError) -> Stepped:
+        """Put down that a call cannot be made out, and say so to those who watch as well."""
+        await self.put("proposed", {"call": wanted.id, "tool": wanted.tool, "problem": error.sentence})
+        found = self.means.find(wanted.tool)
+        return Stepped(
+            call=wanted.id,
+            tool=one_line(wanted.tool, _NAME),
+            effect="read" if found is None else found[1].effect,
+            says=one_line(wanted.tool, _NAME),
+            state="failed",
+            note=one_line(error.sentence, _NOTE),
+        )
 
     def _tool(self, name: str) -> tuple[Toolset, ToolSpec] | None:
         """A tool of this task; another is not called, whatever its name."""
@@ -418,7 +431,7 @@ class Loop:
         try:
             order = order_of(_arguments(wanted.arguments), self.known.branch)
         except ToolError as error:
-            await self.put("proposed", {"call": wanted.id, "tool": READ_EACH.name, "problem": error.sentence})
+            yield await self._unresolved(wanted, error)
             return
         says = f"{READ_EACH.name}({len(order.things)} things)"
         step = Stepped(call=wanted.id, tool=READ_EACH.name, effect="read", says=says, state="begun")
@@ -454,30 +467,29 @@ class Loop:
             await self.put("branch_ended", ended)
         yield replace(step, state="done", note=f"{len(order.things)} read")
 
-    async def _open(self, wanted: Wanted) -> None:
-        content: dict[str, Any] = {"call": wanted.id, "tool": OPEN.name}
+    async def _open(self, wanted: Wanted) -> AsyncIterator[Happening]:
         try:
             named = str(_arguments(wanted.arguments).get("thing")).removeprefix("@").partition(".")[0]
             if self.known.branch.shelf.at(named) is None:
-                raise ToolError(f"There is no {one_line(named, 40)}.")
+                raise ToolError(f"There is no {one_line(named, _NAME)}.")
         except ToolError as error:
-            await self.put("proposed", {**content, "problem": error.sentence})
+            yield await self._unresolved(wanted, error)
         else:
-            await self.put("proposed", {**content, "opened": named, "shown": self._most()})
+            content = {"call": wanted.id, "tool": OPEN.name, "opened": named, "shown": self._most()}
+            await self.put("proposed", content)
 
-    async def _get_tools(self, wanted: Wanted) -> None:
-        content: dict[str, Any] = {"call": wanted.id, "tool": MORE_TOOLS.name}
+    async def _get_tools(self, wanted: Wanted) -> AsyncIterator[Happening]:
         try:
             about = str(_arguments(wanted.arguments).get("about", ""))
         except ToolError as error:
-            await self.put("proposed", {**content, "problem": error.sentence})
+            yield await self._unresolved(wanted, error)
             return
         task = self.known.current.task
         tools = {name: toolset.specs for name, toolset in self.means.toolsets.items()}
         found = task_of(about, (), tools)
         added = [name for name in found.tools if found.topics and task is not None and name not in task.tools]
         told = f"You can now call {', '.join(added)}." if added else f"There are tools for {', '.join(tools)}."
-        await self.put("proposed", {**content, "added": added, "told": told})
+        await self.put("proposed", {"call": wanted.id, "tool": MORE_TOOLS.name, "added": added, "told": told})
 
     def _try(self, ended: Mapping[str, Any]) -> None:
         """Whether the answers of a branch fit their form, before they are put down.
@@ -528,6 +540,19 @@ class Loop:
         """Characters of a result that the model is shown."""
         task = self.known.current.task
         return self.means.bounds["complex" if task is None else task.work].result
+
+
+def _bearing(lines: Sequence[Line]) -> str:
+    """What in a question bears which labels, as a sentence to add; empty where nothing bears any."""
+    bearing: dict[str, list[str]] = {}
+    for line in lines:
+        for label in line.labels:
+            bearing.setdefault(label, []).extend(line.handles)
+    parts = []
+    for bears, handles in sorted(bearing.items()):
+        named = ", ".join(dict.fromkeys(handles)) or "what was said"
+        parts.append(f"{bears}: {one_line(named, _NOTE)}")
+    return f" What the labels are on: {'; '.join(parts)}." if parts else ""
 
 
 def _resolved(wanted: Wanted) -> ProposedCall:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from isthmus.agent.monitor.intents import Intent
+from isthmus.agent.monitor.words import FILE_ENDINGS
 from isthmus.agent.profiles import Work
 from isthmus.agent.prompt import READ_EACH, size, tool_of
 from isthmus.agent.tool import Effect, Kind, ToolSpec
@@ -25,6 +26,9 @@ below 3,000 bytes, whatever tool sets there are."""
 
 _EACH = re.compile(r"\b(?:all|each|every|triage|sort|classify|which|any|unread|urgent|summar\w+)\b", re.IGNORECASE)
 """Words after which many things may have to be read."""
+
+_FILE = re.compile(rf"(?<![\w@/:.-])(?:~?/|\./)?(?:[\w-]+/)*[\w-]+(?:\.[\w-]+)*\.(?:{FILE_ENDINGS})\b", re.IGNORECASE)
+"""The name of a file, with its folders. That `mail.txt` is spelled with a topic's word says nothing of the topic."""
 
 _EYES = 2
 """Tools to look with that every task has, whatever else it wants: one looks before one acts."""
@@ -55,7 +59,8 @@ TOPICS = (
     _topic(
         "mail",
         ("mail", "mailbox", "attachment"),
-        r"e-?mails?\b|mails?\b|inbox|unread|newsletter|triage|repl(?:y|ies)|spam\b|attachments?",
+        r"e-?mails?\b|mails?\b|inbox|unread|newsletter|triage|repl(?:y|ies)|spam\b|attachments?|drafts?\b|"
+        r"trash\b|(?:write|prepare|compose|send) (?:\w+ )?(?:an?|the|my) (?:answer|response)\b",
         "mail",
         routine=True,
     ),
@@ -138,13 +143,14 @@ def task_of(text: str, intents: Sequence[Intent], tools: Mapping[str, Sequence[T
         intents: read from it.
         tools: of every tool set, by its name.
     """
+    length, text = len(text), _FILE.sub("document", text)
     topics = tuple(topic for topic in TOPICS if topic.words.search(text))
     wants = [want for intent in intents for want in intent.wants]
     routine = (
         bool(topics)
         and len(topics) <= 2
         and all(topic.routine for topic in topics)
-        and len(text) <= _ROUTINE_LENGTH
+        and length <= _ROUTINE_LENGTH
         and len(wants) <= 3
     )
     work: Work = "routine" if routine else "complex"

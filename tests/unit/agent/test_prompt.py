@@ -144,10 +144,28 @@ def test_a_task_is_given_the_tools_that_its_words_call_for(
         ("Note that the gate code is 4711.", {"note_add"}),
         ("What is Ann's phone number?", {"contact_find"}),
         ("Read the report.pdf and mail a summary to Ann.", {"file_read", "mail_send"}),
+        ("Summarise mail.txt", {"file_read"}),
+        ("Summarise docs/calendar/letter.odt, please.", {"file_read"}),
+        ("Draft an answer to the invoice of Hetzner.", {"mail_search", "mail_read", "mail_draft"}),
+        ("Write him an answer to the invoice of Hetzner.", {"mail_search", "mail_read", "mail_send"}),
+        ("Put the newsletter of Acme into the trash.", {"mail_search", "mail_trash"}),
     ],
 )
 def test_among_all_accounts_the_right_tools_are_found(text: str, has: set[str]) -> None:
     assert has <= set(task_of(text, rules.read(text, NOW), {"mail": MAIL, **OTHERS}).tools)
+
+
+@pytest.mark.parametrize(
+    ("text", "topics"),
+    [
+        ("Summarise mail.txt", ("files",)),
+        ("Summarise mail.txt and the mail of Bob.", ("mail", "files")),
+        ("Open https://example.org/letter.html", ("pages",)),
+        ("Which mail is of bob@mail.md?", ("mail",)),
+    ],
+)
+def test_a_files_name_says_that_it_is_a_file_and_nothing_else(text: str, topics: tuple[str, ...]) -> None:
+    assert task_of(text, (), {}).topics == topics
 
 
 def test_without_tool_sets_there_are_no_tools() -> None:

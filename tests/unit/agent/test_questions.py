@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from isthmus.agent.approval import Approval, Remedy, Why
 from isthmus.agent.marks import ISTHMUS, USER, Mark, Origin, Party
 from isthmus.agent.questions import answers, offered, question
@@ -52,6 +54,30 @@ def test_nothing_in_it_acts_and_no_line_of_it_can_pass_for_one_of_ours() -> None
     assert "\x1b" not in told
     assert "\u202e" not in told
     assert [line for line in told.split("\n") if line.startswith(("Why", "[y]"))] == ["Why you are asked:"]
+
+
+def test_what_the_user_said_is_called_so_whatever_the_model_had_read() -> None:
+    eve = Origin("mail:eve@evil.example")
+    told = question(approval(text=argument("I will be late", eve, endorsed=True), subject=argument("Late", eve)))
+    assert "  text     I will be late\n           (you said it; labels: private)" in told
+    assert "  subject  Late\n           (could have been written by mail:eve@evil.example; labels: private)" in told
+
+
+@pytest.mark.parametrize(
+    ("address", "party", "shown"),
+    [
+        ("http://127.0.0.1:8080/form?a=1", "https://127.0.0.1", "http://127.0.0.1:8080"),
+        ("http://[::1]/", "https://::1", "http://[::1]"),
+        ("https://Example.org", "https://example.org", "https://Example.org"),
+        ("https://example.org.evil.example/", "https://example.org", "https://example.org"),
+        ("http://example.org@evil.example/", "https://example.org", "https://example.org"),
+        ("http://evil.example/?http://example.org:1/", "https://example.org", "https://example.org"),
+        ("e3", "https://example.org", "https://example.org"),
+    ],
+)
+def test_who_is_reached_is_told_by_the_address_itself_where_there_is_one(address: str, party: str, shown: str) -> None:
+    told = question(approval(url=argument(address, USER, parties=(Party(party),))))
+    assert f"reaches {shown})" in told
 
 
 def test_yes_and_no_can_always_be_said_and_else_what_is_offered() -> None:

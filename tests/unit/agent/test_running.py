@@ -17,7 +17,14 @@ from isthmus.agent.approval import Answered, Verdict
 from isthmus.agent.budgets import BOUNDS
 from isthmus.agent.happenings import Asked, Said, Stepped, Thinking
 from isthmus.agent.tool import Grant, ToolResult
-from isthmus.domain.errors import InvalidRequest, NoHealthyOffer, Overloaded, PerimeterDenied, ToolError
+from isthmus.domain.errors import (
+    InvalidRequest,
+    NoHealthyOffer,
+    Overloaded,
+    PerimeterDenied,
+    ToolError,
+    UpstreamRefused,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -228,6 +235,34 @@ async def test_who_may_not_be_asked_is_not_and_it_is_said_what_bears_the_label()
 async def test_no_model_ends_the_turn_and_says_why() -> None:
     scene = Scene(Scripted(NoHealthyOffer("Nobody can be asked now.")))
     assert ended(await scene.say("Any mail?")).note == "Nobody can be asked now."
+
+
+async def test_where_a_model_fails_it_is_said_what_keeps_others_from_answering_instead() -> None:
+    scene = Scene(Scripted([SEARCH], UpstreamRefused("local answered 503.", status=503)), inbox())
+    end = ended(await scene.say("Any mail?"))
+    assert end.outcome == "failed"
+    assert end.note == (
+        "local answered 503. Nobody may answer instead who is not cleared for the labels of this conversation. "
+        "What the labels are on: mail: mail_1."
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "effect", "says", "note"),
+    [
+        (("mail_burn", {}), "read", "mail_burn", "There is no tool mail_burn. There is mail_search"),
+        (("mail_send", {"to": 7}), "send", "mail_send", "to has to be of type string."),
+        (("open", {"thing": "mail_9"}), "read", "open", "There is no mail_9."),
+    ],
+)
+async def test_those_who_watch_are_told_of_a_call_that_cannot_be_made_out(
+    call: tuple[str, dict[str, Any]], effect: str, says: str, note: str
+) -> None:
+    scene = Scene(Scripted([call], "It could not be done."), inbox())
+    (step,) = [one for one in await scene.say(SAID) if isinstance(one, Stepped)]
+    assert (step.state, step.effect, step.says) == ("failed", effect, says)
+    assert step.note.startswith(note)
+    assert not scene.mail.sent
 
 
 async def test_a_model_that_never_ends_is_ended() -> None:

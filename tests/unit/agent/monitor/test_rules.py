@@ -92,6 +92,7 @@ def test_what_is_dictated_is_content_with_its_holes() -> None:
         ("What is new?", set()),
         ("Please send it to Bob.", {("send", None)}),
         ("Delete the file.", {("destroy", None)}),
+        ("Draft an answer to the invoice of ACME.", {("keep", "mail")}),
         ("Create an event on Monday.", {("keep", "event")}),
         ("Please reschedule the meeting.", {("change", None)}),
         ("Tell me the price.", set()),
