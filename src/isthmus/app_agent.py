@@ -89,6 +89,8 @@ async def attended(
     key = await asyncio.to_thread(installation_key, key_file(store.path))
     events, marks = SqlEventLog(store, key), SqlMarkStore(store, key)
     toolsets, troubles = await _toolsets(settings.accounts, only)
+    if only is None and toolsets:
+        toolsets.append(_schedule(store, key))
     try:
         agent = Agent(
             reasoner=reasoner,
@@ -148,6 +150,15 @@ async def served(app: App) -> AsyncIterator[Attended | None]:
             app.gateway.desk = Desk(found.agent, found.log)
             stack.callback(setattr, app.gateway, "desk", None)
         yield found
+
+
+def _schedule(store: Store, key: bytes) -> Toolset:
+    """Reminders and repeated tasks. What the extra `agent` installs is imported where there is an agent."""
+    from isthmus.connectors.schedule.toolset import ScheduleToolset  # noqa: PLC0415
+    from isthmus.connectors.schedule.zone import local_zone  # noqa: PLC0415
+    from isthmus.ledger.jobs import SqlJobStore  # noqa: PLC0415
+
+    return ScheduleToolset(SqlJobStore(store, key), zone=local_zone())
 
 
 def workloads_of(agent: AgentSettings, profile: Profile | None) -> Mapping[Work, str]:

@@ -15,6 +15,7 @@ from rich.logging import RichHandler
 
 from isthmus.app import App, embedded_offers, running, serve
 from isthmus.app_agent import served
+from isthmus.app_waking import awake
 from isthmus.cli.options import ConfigOption
 from isthmus.cli.question import Question, Told, ask_here
 from isthmus.cli.show import print_decision, print_facts
@@ -51,7 +52,7 @@ def command(
 
 
 async def _serve(settings: Settings, console: Console, *, hello: bool) -> None:
-    async with running(settings) as app, served(app):
+    async with running(settings) as app, served(app) as attended, awake(settings, attended):
 
         async def started(host: str, port: int) -> None:
             shown = f"[{host}]" if ":" in host else host

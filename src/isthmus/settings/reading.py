@@ -38,6 +38,7 @@ from isthmus.settings.sections import (
     check_sections,
     doctor_of,
     keys_of,
+    mail_rules_of,
     offers_of,
     organisation_in,
     perimeter_of,
@@ -120,6 +121,7 @@ def read(path: Path | None, *, environ: Mapping[str, str], ports: Mapping[str, i
     keys = keys_of(file.raw, problems)
     agent = agent_of(file.raw, workloads, folder, problems)
     accounts = accounts_of(file.raw, problems)
+    rules_of_mail = mail_rules_of(file.raw, accounts, problems)
     problems.raise_any()
 
     priced = _priced([offer for offer in offers.values() if offer is not None], cache)
@@ -147,6 +149,7 @@ def read(path: Path | None, *, environ: Mapping[str, str], ports: Mapping[str, i
         uses=uses,
         agent=agent,
         accounts=accounts,
+        rules=rules_of_mail,
         doctor=doctor_of(file.raw, folder, problems),
         source=path,
         notes=tuple(notes),

@@ -537,6 +537,21 @@ class AgentTable(Table):
     """Bounds on what it costs."""
 
 
+class RuleTable(Table):
+    """A rule for new mail: what the agent is to do when some comes in, while `isthmus up` runs."""
+
+    account: Text
+    """Account of mail whose inbox is watched, as in `[accounts.NAME]`."""
+    sender: Annotated[Text | None, Field(alias="from")] = None
+    """Only mail from an address that contains this. Anybody can write any address into a mail."""
+    subject: Text | None = None
+    """Only mail whose subject contains this."""
+    task: Text
+    """What the agent is to do, in your words. What the mail says is never an order."""
+    read_only: bool = True
+    """Whether it may only read, and then tell you. Otherwise it may do what it may when you ask it yourself."""
+
+
 SECTIONS: dict[str, type[Table]] = {
     "server": ServerTable,
     "store": StoreTable,
@@ -554,6 +569,7 @@ NAMED_SECTIONS: dict[str, type[Table]] = {
     "workloads": WorkloadTable,
     "labels": LabelTable,
     "keys": KeyTable,
+    "rules": RuleTable,
 }
 """Tables there is one of per name."""
 

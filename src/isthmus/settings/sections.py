@@ -41,6 +41,7 @@ from isthmus.settings.schema import (
     OfferTable,
     OrganisationTable,
     PerimeterTable,
+    RuleTable,
     ServerTable,
     StoreTable,
     Table,
@@ -48,10 +49,12 @@ from isthmus.settings.schema import (
 )
 from isthmus.settings.values import (
     BIND_FORM,
+    AccountSettings,
     AgentSettings,
     CatalogSettings,
     DoctorSettings,
     Limits,
+    MailRule,
     PerimeterSettings,
     Server,
     Store,
@@ -63,6 +66,8 @@ Raw = Mapping[str, Any]
 
 T = TypeVar("T", bound=Table)
 
+_MAIL = "imap"
+"""The kind of accounts that rules for new mail are about."""
 _SQLITE = re.compile(r"sqlite:(?:///)?([^:?/\s][^?]*|/[^?]*)\Z")
 
 
@@ -177,6 +182,29 @@ def agent_of(raw: Raw, workloads: Iterable[str], folder: Path, problems: Problem
         hold_seconds=table.hold_seconds,
         budget={} if table.budget is None else table.budget.model_dump(exclude_none=True),
     )
+
+
+def mail_rules_of(raw: Raw, accounts: Mapping[str, AccountSettings], problems: Problems) -> Mapping[str, MailRule]:
+    """The rules for new mail, by name."""
+    found: dict[str, MailRule] = {}
+    mail = [name for name, account in accounts.items() if account.kind == _MAIL]
+    for name, (path, content) in _named_tables("rules", raw, problems).items():
+        table = _valid(RuleTable, path, content, problems)
+        if table is None:
+            continue
+        if table.account not in mail:
+            said = f"{shown(table.account)} is not an account of mail. {did_you_mean(table.account, mail)}"
+            problems.add((*path, "account"), said)
+            continue
+        found[name] = MailRule(
+            name=name,
+            account=table.account,
+            task=table.task,
+            sender=table.sender,
+            subject=table.subject,
+            read_only=table.read_only,
+        )
+    return found
 
 
 def doctor_of(raw: Raw, folder: Path, problems: Problems) -> DoctorSettings:

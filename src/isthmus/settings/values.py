@@ -152,6 +152,22 @@ class AgentSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MailRule:
+    """What the agent is to do when mail comes in."""
+
+    name: str
+    account: str
+    """Of mail; its inbox is watched."""
+    task: str
+    """In the user's words."""
+    sender: str | None = None
+    """What the sender's address contains. None: any."""
+    subject: str | None = None
+    """What the subject contains. None: any."""
+    read_only: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that is set, read once."""
 
@@ -194,6 +210,8 @@ class Settings:
     agent: AgentSettings = field(default_factory=AgentSettings)
     accounts: Mapping[str, AccountSettings] = field(default_factory=dict)
     """Of the agent's, by name."""
+    rules: Mapping[str, MailRule] = field(default_factory=dict)
+    """For new mail, by name, in the order of the file."""
     batches: BatchLimits = field(default_factory=BatchLimits)
 
     @property

@@ -51,7 +51,7 @@ from isthmus.connectors.mail.marking import MailMarks, Marking
 from isthmus.connectors.mail.specs import FLAGS, specs
 from isthmus.connectors.mail.structure import Part
 from isthmus.connectors.mail.submission import Refused, submit
-from isthmus.connectors.mail.watch import watch
+from isthmus.connectors.mail.watch import INBOX, watch
 from isthmus.domain.errors import ConfigError, ToolError, ToolUncertain
 from isthmus.domain.label import Label
 from isthmus.domain.offer import SecretRef
@@ -216,6 +216,19 @@ class MailToolset(Toolset):
             after: id of the last mail that was told; what came after it is told first. None: begin with what comes.
         """
         await watch(self._imap.another(), self._listed, on_new, after=None if after is None else MailId.of(after))
+
+    async def newest(self) -> str | None:
+        """Id of the newest mail in the inbox: where to begin to `watch`. None: there is none.
+
+        Raises:
+            ToolError: it cannot be told.
+        """
+
+        def look(mailbox: Mailbox) -> str | None:
+            validity, uids = mailbox.search(INBOX, Wanted())
+            return str(MailId(INBOX, max(uids), validity)) if uids else None
+
+        return await self._imap.read(look)
 
     # -- reading ------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """Telling the user something that nobody asked for just now: a reminder, what came of a task.
 
 It goes to the user alone, over the first account that may show it. Where none may, or none can be reached, it is kept
-in a file of this machine, and the receipt says so: what is due is never lost for want of a room.
+in a file of this machine, and the receipt says so: what is due is never lost for want of a room. All of them fulfil
+`agent.schedule.ports.Channel`.
 """
 
 from __future__ import annotations
@@ -14,14 +15,13 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 from anyio.to_thread import run_sync
-from typing_extensions import override
 
 from isthmus.agent.channels import showing
 from isthmus.agent.marks import Mark, Party
-from isthmus.agent.schedule.ports import Channel
 from isthmus.connectors.messages.front import PAUSES
 from isthmus.connectors.messages.items import MADE
 from isthmus.connectors.messages.journal import Journal
@@ -29,10 +29,13 @@ from isthmus.connectors.messages.service import Address
 from isthmus.connectors.messages.toolset import Line
 from isthmus.domain.errors import ToolError, ToolUncertain
 
+if TYPE_CHECKING:  # it brings the libraries of the extra
+    from isthmus.agent.schedule.ports import Channel
+
 log = logging.getLogger("isthmus.connectors.messages")
 
 
-class OverLine(Channel):
+class OverLine:
     """The user, over one account."""
 
     def __init__(
@@ -52,13 +55,14 @@ class OverLine(Channel):
         self._pauses = tuple(pauses)
 
     @property
-    @override
     def name(self) -> str:
         return self._line.name
 
-    @override
     async def tell(self, text: str, mark: Mark, *, key: str) -> str:
-        to = await self._user()
+        if (to := await self._user()) is None:
+            raise ToolError(
+                f"Nobody is known to be told over {self._line.name}.", hint="Name yourself in [agent] users, or pair."
+            )
         await self._permit(to, mark)
         receipts = [
             await self._send(to, piece, _marker(key, number))
@@ -68,26 +72,20 @@ class OverLine(Channel):
             raise ToolError("There is nothing to tell.")
         return f"{to}/{receipts[0]}"
 
-    @override
     async def find_told(self, key: str) -> str | None:
-        to = await self._user()
+        if (to := await self._user()) is None:
+            return None
         found = await self._line.service.find(to, _marker(key, 0))
         return None if found is None else f"{to}/{found.id}"
 
-    async def _user(self) -> Address:
-        """The user's address at this service: whom the settings name, else who was paired first.
-
-        Raises:
-            ToolError: the user has none here.
-        """
+    async def _user(self) -> Address | None:
+        """The user's address at this service: whom the settings name, else who was paired first. None: nobody was."""
         people = await run_sync(self._journal.people, self._users)
         known = [*self._users, *sorted(people.paired, key=lambda address: people.paired[address])]
         for address in known:
             if address.startswith(self._line.service.prefix):
                 return self._line.service.address(address)
-        raise ToolError(
-            f"Nobody is known to be told over {self._line.name}.", hint="Name yourself in [agent] users, or pair."
-        )
+        return None
 
     async def _permit(self, to: Address, mark: Mark) -> None:
         """Make sure that it may be shown there.
@@ -122,7 +120,7 @@ class OverLine(Channel):
         return message.id
 
 
-class Kept(Channel):
+class Kept:
     """A file of this machine that only the user can read: a line of JSON for each thing told, the newest last."""
 
     def __init__(self, path: Path, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -131,15 +129,12 @@ class Kept(Channel):
         self._lock = threading.Lock()
 
     @property
-    @override
     def name(self) -> str:
         return "file"
 
-    @override
     async def tell(self, text: str, mark: Mark, *, key: str) -> str:
         return await run_sync(self._write, text, mark, key)
 
-    @override
     async def find_told(self, key: str) -> str | None:
         return await run_sync(self._find, key)
 
@@ -171,18 +166,16 @@ class Kept(Channel):
         return f"kept in {self._path} as {key}"
 
 
-class FirstOf(Channel):
+class FirstOf:
     """Several ways to the user: the first that can, tells. The last has to be one that always can."""
 
     def __init__(self, ways: Sequence[Channel]) -> None:
         self._ways = tuple(ways)
 
     @property
-    @override
     def name(self) -> str:
         return " or ".join(way.name for way in self._ways)
 
-    @override
     async def tell(self, text: str, mark: Mark, *, key: str) -> str:
         *before, last = self._ways
         for way in before:
@@ -194,7 +187,6 @@ class FirstOf(Channel):
                 log.warning("the user is not told over %s: %s", way.name, error.message)
         return await last.tell(text, mark, key=key)
 
-    @override
     async def find_told(self, key: str) -> str | None:
         """As every channel. What one of them cannot say is unknown, unless another says that it told it."""
         unknown: ToolError | None = None
@@ -202,10 +194,8 @@ class FirstOf(Channel):
             try:
                 if (receipt := await way.find_told(key)) is not None:
                     return receipt
-            except ToolUncertain as error:
+            except ToolError as error:
                 unknown = error
-            except ToolError:  # it reaches nobody, so it told nothing
-                continue
         if unknown is not None:
             raise unknown
         return None
