@@ -556,6 +556,8 @@ class Page:
                 status = 0 if response is None else response.status
                 raise ToolError(f"There is nothing: the answer is {status}.")
             data, url = await response.body(), response.url
+            if "pdf" in response.headers.get("content-type", "") and not data.lstrip().startswith(b"%PDF"):
+                raise ToolError("The browser shows this document instead of saving it.", hint="web_fetch reads it.")
             name = urlsplit(url).path.rpartition("/")[2] or "page.html"
         if len(data) > MOST_BYTES:
             raise ToolError(f"It is larger than {MOST_BYTES // 1024**2} MB.")
