@@ -54,11 +54,11 @@ class RoadThought(Thought):
     @override
     async def events(self) -> AsyncIterator[Event]:
         decoder = OPENAI_CHAT.stream_decoder()
-        piece = self.answer.body
-        while piece:
+        for event in decoder.feed(self.answer.body):  # empty where what is said is remembered first
+            yield event
+        while piece := await self.answer.piece():
             for event in decoder.feed(piece):
                 yield event
-            piece = await self.answer.piece()
         for event in decoder.close():
             yield event
         self.usage, self.cost = self.answer.usage, self.answer.cost

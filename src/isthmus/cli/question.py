@@ -122,12 +122,13 @@ async def ask_here(app: App, question: Question, told: Told) -> AsyncIterator[st
         if answer.offer is not None:
             told.request, told.offer, told.side = answer.id, answer.offer.name, answer.offer.side
         told.decision = answer.decision
-        piece = answer.body
-        while piece:
+        piece = answer.body  # empty where what is said is remembered first
+        while True:
             for event in decoder.feed(piece):
                 if text := told.take(event):
                     yield text
-            piece = await answer.piece()
+            if not (piece := await answer.piece()):
+                break
         told.usage, told.cost = answer.usage, answer.cost
     told.seconds = time.perf_counter() - began
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,7 +20,9 @@ from isthmus.domain.crossing import WireRequest
 from isthmus.domain.label import Label
 from isthmus.domain.message import CompletionRequest, Message, Text
 from isthmus.domain.offer import Capabilities, Offer
+from isthmus.ledger.fingerprints import FingerprintFile
 from isthmus.perimeter.gate import Gate
+from isthmus.perimeter.lineage import Lineage
 from isthmus.perimeter.perimeter import Perimeter
 from isthmus.perimeter.policy import Needs
 
@@ -132,3 +135,10 @@ def test_every_message_has_its_labels_told() -> None:
     assert body["messages"] == [{"role": "user", "content": "x", "isthmus_labels": ["a", "b"]}]
     with pytest.raises(ValueError, match="zip"):
         body_of(request, [])
+
+
+async def test_an_answer_that_is_remembered_before_it_is_told_is_heard_as_well(tmp_path: Path) -> None:
+    rules = policy(rule("mail", needs=Needs(side=frozenset({"own"}))))
+    lineage = Lineage(FingerprintFile(tmp_path / "lineage.db"), b"k" * 32, clock=lambda: 1e9)
+    scene = RoadScene({"home": [answers]}, [HOME], gate=Gate(Perimeter(policy=rules, lineage=lineage, key=b"k" * 32)))
+    assert ended(await say(scene, "privacy-first")).text == "You have one mail."

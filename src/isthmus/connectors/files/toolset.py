@@ -158,6 +158,7 @@ class FilesToolset(Toolset):
         found = self._to_change(given["file"])
         if len(given["text"]) > _MAX_TEXT:
             raise ToolError(f"The text is longer than {_MAX_TEXT:,} characters.", hint="Write it in several files.")
+        _check_readers(found, grant)
         data = _bytes(given["text"])
         kept = found.place.tree.put(found.parts, data, _token(grant))
         return self._done(found, _said(kept), hashlib.sha256(data).hexdigest(), kept=kept)
@@ -315,6 +316,22 @@ def _place_item(place: Place) -> Item:
 def _as_it_was(parts: Parts) -> Parts:
     """Where a file lay before it was kept."""
     return parts[2:-1] if parts[:1] == (KEPT,) else parts
+
+
+def _check_readers(found: Found, grant: Grant) -> None:
+    """Whether those who read a folder may read what is to be written there, its name included.
+
+    A folder that others read is no place that only the user sees, whatever the monitor takes a file for.
+
+    Raises:
+        ToolError: they may not.
+    """
+    there, may = found.place.readers, grant.mark.readers
+    if not (may.everyone if there.everyone else may.include(there.parties)):
+        raise ToolError(
+            "Others read that folder, and not all of this is theirs to read.",
+            hint="Write it into a folder that the user alone reads; the user can put it there.",
+        )
 
 
 def _said(kept: Parts | None) -> str:
