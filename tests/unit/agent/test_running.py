@@ -1,5 +1,6 @@
 """A turn, from the user's words to the answer; and what is left of it when it is cut off anywhere."""
 
+import asyncio
 from contextlib import aclosing
 from datetime import timedelta
 from decimal import Decimal
@@ -396,7 +397,7 @@ def test_a_log_that_ends_anywhere_is_gone_on_from_and_nothing_is_sent_twice(
         assert len(mailbox.sent) == 1
         assert log.kinds.count("turn_ended") == kinds.count("turn_ended") == 1
 
-    anyio.run(story)
+    asyncio.run(story())
 
 
 async def test_what_another_process_works_on_is_left_to_it() -> None:

@@ -1,8 +1,8 @@
+import asyncio
 import sys
 from pathlib import Path
 from types import ModuleType
 
-import anyio
 import pytest
 
 from isthmus.domain.errors import ConfigError
@@ -23,7 +23,7 @@ def resolved(secrets: Secrets, ref: SecretRef) -> bytes:
     async def run() -> bytes:
         return await secrets.resolve(ref)
 
-    return anyio.run(run)
+    return asyncio.run(run())
 
 
 def test_a_secret_comes_from_the_environment() -> None:

@@ -1,5 +1,6 @@
 """A second offer is asked where the first keeps the client waiting."""
 
+import asyncio
 from contextlib import suppress
 from decimal import Decimal
 
@@ -179,4 +180,4 @@ def test_every_request_that_was_sent_is_on_the_entry_once_and_every_place_is_giv
         assert all(r.aborted or r.read_to_end for r in one.sender.responses)
         assert one.ledger.balanced
 
-    anyio.run(play)
+    asyncio.run(play())

@@ -1,9 +1,9 @@
 """What happens when an offer breaks off in the middle of its stream, by what the workload wants."""
 
+import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
 
-import anyio
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -353,7 +353,7 @@ def test_however_often_it_breaks_the_client_is_told_every_piece_once(parts: list
         if entry.outcome == "completed":
             assert "".join(said.split()) == "".join(whole.split())
 
-    anyio.run(play)
+    asyncio.run(play())
 
 
 def test_a_seam_hides_nothing_but_what_was_told() -> None:

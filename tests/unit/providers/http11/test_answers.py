@@ -1,5 +1,6 @@
 """What is read of an answer, and what is refused."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import anyio
@@ -275,4 +276,4 @@ def test_any_body_in_any_framing_cut_anywhere_arrives_as_it_was_sent(
             assert upstream.connections == 1
             await sender.aclose()
 
-    anyio.run(run)
+    asyncio.run(run())
