@@ -31,7 +31,7 @@ servers:  ## Debian's mail, chat and browser programmes that tests run against; 
 	@sh tests/servers/install.sh
 
 test: check servers  ## all that CI runs
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 stress: setup  ## 200,000 requests with nonces, aborts, resets and slow peers: no answer may reach another request
 	ISTHMUS_STRESS_REQUESTS=200000 $(BIN)/python -m pytest -q -s --timeout 3600 tests/system/test_client_never_mixes_answers.py
